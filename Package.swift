@@ -1,0 +1,63 @@
+// swift-tools-version: 6.1
+// sawt: four stages (ingest, featurize, tokenize, train), one looking glass (inspect), and the library they share.
+
+import PackageDescription
+
+/// A C library of the system, found through pkg-config; `make -f pipeline.mk setup` installs it.
+func system(_ name: String, pkgConfig: String, apt package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+/// One program: its own domain code, the library, and the command line parser.
+func program(_ name: String, _ more: [Target.Dependency] = []) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: ["PipelineKit", .product(name: "ArgumentParser", package: "swift-argument-parser")] + more)
+}
+
+/// The tests of one target.
+func tests(of name: String) -> Target {
+    let shared: [Target.Dependency] = name == "PipelineKit" ? ["TestSupport"] : ["PipelineKit", "TestSupport"]
+    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared)
+}
+
+let package = Package(
+    name: "sawt",
+    products: [
+        .library(name: "PipelineKit", targets: ["PipelineKit"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        system("CSndfile", pkgConfig: "sndfile", apt: "libsndfile1-dev"),
+        system("CSamplerate", pkgConfig: "samplerate", apt: "libsamplerate0-dev"),
+        system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
+        system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        .target(
+            name: "PipelineKit",
+            dependencies: [
+                "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        program("ingest"),
+        program("featurize"),
+        program("tokenize"),
+        program("train", [.product(name: "Yams", package: "Yams")]),
+        program("inspect"),
+        .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
+        tests(of: "PipelineKit"),
+        tests(of: "ingest"),
+        tests(of: "featurize"),
+        tests(of: "tokenize"),
+        tests(of: "train"),
+        tests(of: "inspect"),
+        .testTarget(name: "EndToEndTests", dependencies: ["PipelineKit", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

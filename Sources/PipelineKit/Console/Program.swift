@@ -1,0 +1,36 @@
+// The one `main`: parses the command line, runs the command, tells errors, sets the exit code.
+
+import ArgumentParser
+import Foundation
+
+/// Runs `command` with the process's arguments and never returns.
+///
+/// Exit codes are those of `ExitStatus`; ArgumentParser's own code for a usage error (64) becomes 2. An error is told on
+/// stderr as `PROGRAM: error: WHERE: WHAT; REMEDY`, without a stack trace.
+public func runMain<Command: ParsableCommand>(_ command: Command.Type) -> Never {
+    Interrupt.install()
+    do {
+        var parsed = try command.parseAsRoot()
+        try parsed.run()
+        exit(ExitStatus.done.rawValue)
+    } catch {
+        let code = command.exitCode(for: error)
+        if code.isSuccess {  // --help, --version
+            Console.print(command.fullMessage(for: error))
+            exit(ExitStatus.done.rawValue)
+        }
+        if error is any PersonReadable || error is Failure {
+            let failure = Failure(error)
+            Console.writeLine(
+                "\(CommandLine.programName): \(failure.status == .interrupted ? "" : "error: ")\(failure)")
+            exit(failure.status.rawValue)
+        }
+        if let exitCode = error as? ExitCode { exit(exitCode.rawValue) }
+        if code == .validationFailure {
+            Console.writeLine(command.fullMessage(for: error))
+            exit(ExitStatus.badUsage.rawValue)
+        }
+        Console.writeLine("\(CommandLine.programName): error: \(Failure(error))")
+        exit(ExitStatus.failed.rawValue)
+    }
+}

@@ -1,0 +1,106 @@
+// Files that are whole or absent: written under a temporary name, synced, renamed.
+
+import Foundation
+
+/// An error of the file system, with the path and what the system said.
+public struct FileError: PersonReadable {
+    public var operation: String
+    public var path: String
+    public var code: Int32
+
+    /// An error from `errno`.
+    public init(_ operation: String, _ path: String, code: Int32 = errno) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    public var failure: Failure {
+        let remedy: String? =
+            switch code {
+            case ENOSPC, EDQUOT: "free some space and run the same command again"
+            case EACCES, EPERM, EROFS: "check the permissions, or choose another place"
+            case ENOENT: "check the path"
+            default: nil
+            }
+        return Failure(
+            .failed, "cannot \(operation): \(String(cString: strerror(code)))", at: path.escapedForTerminal,
+            remedy: remedy)
+    }
+}
+
+/// A file that is being written and appears under its name only when `commit` succeeds.
+///
+/// Not thread-safe. A file that is neither committed nor discarded is removed when the value goes away.
+public final class AtomicFile {
+    /// The name that the file gets in the end.
+    public let path: String
+    /// Bytes written so far.
+    public private(set) var byteCount = 0
+    private let temporaryPath: String
+    private var descriptor: Int32
+
+    /// Opens `path.tmp` for writing; a left-over one from a killed run is replaced.
+    public init(path: String) throws {
+        self.path = path
+        temporaryPath = path + ".tmp"
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        if descriptor < 0 { throw FileError("create the file", temporaryPath) }
+    }
+
+    deinit { discard() }
+
+    /// Appends bytes.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+        precondition(descriptor >= 0, "write after commit or discard")
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = Foundation.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw FileError("write", temporaryPath)
+            }
+            rest = rest.dropFirst(written)
+        }
+        byteCount += bytes.count
+    }
+
+    /// Appends bytes.
+    public func write(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try write($0) }
+    }
+
+    /// Syncs the file and gives it its name; the directory entry is synced too.
+    public func commit() throws {
+        precondition(descriptor >= 0, "commit after commit or discard")
+        if fsync(descriptor) != 0 { throw FileError("sync", temporaryPath) }
+        let status = close(descriptor)
+        descriptor = -1
+        if status != 0 { throw FileError("close", temporaryPath) }
+        if rename(temporaryPath, path) != 0 { throw FileError("rename to \(path)", temporaryPath) }
+        try Self.syncDirectory(of: path)
+    }
+
+    /// Removes the temporary file. Does nothing after `commit`.
+    public func discard() {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        descriptor = -1
+        unlink(temporaryPath)
+    }
+
+    /// Writes a whole file atomically.
+    public static func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
+        let file = try AtomicFile(path: path)
+        try file.write(Array(bytes))
+        try file.commit()
+    }
+
+    static func syncDirectory(of path: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open the directory", directory) }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0, errno != EINVAL { throw FileError("sync the directory", directory) }
+    }
+}
