@@ -109,11 +109,9 @@ public struct JSONParser {
     }
 
     private mutating func literal(_ text: StaticString, _ value: JSONValue) throws -> JSONValue {
-        let length = text.utf8CodeUnitCount
-        guard offset + length <= bytes.count, memcmp(bytes.baseAddress! + offset, text.utf8Start, length) == 0 else {
-            throw error("unexpected \(described)")
-        }
-        offset += length
+        let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        guard bytes[offset...].starts(with: expected) else { throw error("unexpected \(described)") }
+        offset += expected.count
         return value
     }
 
