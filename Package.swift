@@ -57,7 +57,9 @@ let package = Package(
         tests(of: "tokenize"),
         tests(of: "train"),
         tests(of: "inspect"),
-        .testTarget(name: "EndToEndTests", dependencies: ["PipelineKit", "TestSupport"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["ingest", "featurize", "tokenize", "train", "inspect", "PipelineKit", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -52,7 +52,9 @@ enum Subject: Equatable {
             throw Failure(
                 .badUsage, "neither a WORK, a shard directory, a run, a checkpoint nor a codec",
                 at: directory.escapedForTerminal,
-                remedy: names.isEmpty ? "the directory is empty" : "it holds \(names.sorted().prefix(5).joined(separator: ", ").escapedForTerminal)")
+                remedy: names.isEmpty
+                    ? "the directory is empty"
+                    : "it holds \(names.sorted().prefix(5).joined(separator: ", ").escapedForTerminal)")
         }
     }
 

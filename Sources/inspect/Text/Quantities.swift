@@ -10,7 +10,8 @@ func bytesText(_ count: Int) -> String {
         value /= 1024
         unit += 1
     }
-    return (unit == 0 || value >= 100 ? String(Int(value.rounded())) : String(format: "%.1f", value)) + " " + units[unit]
+    return (unit == 0 || value >= 100 ? String(Int(value.rounded())) : String(format: "%.1f", value)) + " "
+        + units[unit]
 }
 
 /// Seconds as `h:mm:ss`, with tenths below a minute.
