@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 // sawt: four stages (ingest, featurize, tokenize, train), one looking glass (inspect), and the library they share.
 
 import PackageDescription
@@ -63,3 +63,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// CI treats warnings as errors; users with another compiler version should not have to.
+if Context.environment["SAWT_WARNINGS"] == "errors" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
