@@ -42,7 +42,7 @@ public final class RunningProgram {
         scratch = FileManager.default.temporaryDirectory.appendingPathComponent("sawt-run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         for name in ["out", "err"] {
-            FileManager.default.createFile(atPath: scratch.appendingPathComponent(name).path, contents: nil)
+            try Data().write(to: scratch.appendingPathComponent(name))
         }
         process.executableURL = url
         process.arguments = arguments
