@@ -52,11 +52,7 @@ struct CheckpointReport: Report {
     private static func document(_ name: String, in directory: String) throws -> JSONValue? {
         let path = "\(directory)/\(name)"
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        do {
-            return try JSONValue(parsing: MappedFile(path: path).bytes)
-        } catch let error as JSONError {
-            throw Failure(.badData, error.description, at: path.escapedForTerminal)
-        }
+        return try JSONValue(contentsOfFile: path)
     }
 
     private var kind: String {

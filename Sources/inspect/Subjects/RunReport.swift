@@ -13,19 +13,7 @@ struct RunReport: Report {
 
     init(directory: String) throws {
         self.directory = directory
-        let path = "\(directory)/metrics.jsonl"
-        let file = try MappedFile(path: path)
-        lines = try file.bytes.split(separator: UInt8(ascii: "\n")).enumerated().map { number, line in
-            let place = "\(path.escapedForTerminal), line \(number + 1)"
-            do {
-                guard let object = try JSONValue(parsing: UnsafeRawBufferPointer(rebasing: line)).objectValue else {
-                    throw Failure(.badData, "not a JSON object", at: place)
-                }
-                return object
-            } catch let error as JSONError {
-                throw Failure(.badData, error.description, at: place)
-            }
-        }
+        lines = try jsonLines(path: "\(directory)/metrics.jsonl")
         let names = try FileManager.default.contentsOfDirectory(atPath: directory)
         checkpoints = names.filter { $0.hasPrefix("checkpoint-") && Int($0.dropFirst("checkpoint-".count)) != nil }
             .sorted { (Int($0.dropFirst(11)) ?? 0) < (Int($1.dropFirst(11)) ?? 0) }

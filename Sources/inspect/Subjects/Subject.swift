@@ -59,9 +59,7 @@ enum Subject: Equatable {
     }
 
     private static func modelType(of directory: String) -> String? {
-        guard let file = try? MappedFile(path: "\(directory)/config.json"),
-            let config = try? JSONValue(parsing: file.bytes)
-        else { return nil }
-        return config["model_type"]?.stringValue
+        let config = try? JSONValue(contentsOfFile: "\(directory)/config.json")
+        return config?["model_type"]?.stringValue
     }
 }

@@ -21,11 +21,10 @@ struct WorkReport: Report {
     private static func rejects(in directory: String) throws -> [(code: String, count: Int)] {
         let path = "\(directory)/rejects.jsonl"
         guard FileManager.default.fileExists(atPath: path) else { return [] }
-        let file = try MappedFile(path: path)
         var counts: [String: Int] = [:]
-        for (number, line) in file.bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard let code = try? JSONValue(parsing: UnsafeRawBufferPointer(rebasing: line))["code"]?.stringValue else {
-                throw Failure(.badData, "no reject", at: "\(path.escapedForTerminal), line \(number + 1)")
+        for (number, line) in try jsonLines(path: path).enumerated() {
+            guard let code = line["code"]?.stringValue else {
+                throw Failure(.badData, "a reject without a code", at: "\(path.escapedForTerminal), line \(number + 1)")
             }
             counts[code, default: 0] += 1
         }
