@@ -140,7 +140,7 @@ public final class ShardDirectoryWriter {
     }
 
     /// Takes the index away and says what is being written, before anything is replaced.
-    func begin() throws {
+    public func begin() throws {
         if hasBegun { return }
         try remove(MDSIndex.basename)
         let record = StageRecord(identity: identity, counts: [:]).bytes
