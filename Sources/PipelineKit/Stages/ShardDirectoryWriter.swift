@@ -144,6 +144,7 @@ public final class ShardDirectoryWriter {
         if hasBegun { return }
         try remove(MDSIndex.basename)
         let record = StageRecord(identity: identity, counts: [:]).bytes
+        try remove(Self.pendingRecord + ".tmp")
         if try !holds(record, Self.pendingRecord) { try write(record, to: Self.pendingRecord) }
         // Only now: until then it was the only word on an older directory.
         try remove(StageRecord.basename)
