@@ -85,9 +85,12 @@ import Testing
         try withInput { directory in
             try ToyStage().run(in: directory)
             let whole = try files(in: directory + "/features")
-            for change in ["shard.00002.mds.zstd", "shard.00001.json", "cut"] {
+            for change in ["shard.00002.mds.zstd", "shard.00001.json", "cut", "spoilt"] {
                 if change == "cut" {
                     #expect(truncate(directory + "/features/shard.00003.mds.zstd", 3) == 0)
+                } else if change == "spoilt" {
+                    try Data("{\"key\": 7}".utf8).write(
+                        to: URL(fileURLWithPath: directory + "/features/shard.00000.json"))
                 } else {
                     try FileManager.default.removeItem(atPath: directory + "/features/" + change)
                 }
@@ -167,9 +170,11 @@ import Testing
                 try failing.run(in: directory)
             } throws: { error in
                 guard let failures = error as? StageFailures else { return false }
-                let text = failures.description
+                let text = failures.first.map(\.description)
                 return failures.count == 3 && failures.shardCount == 2 && failures.failure.status == .badData
-                    && text.contains(#"audio/shard.00002.mds.zstd, sample 7 (id "2-7"): clip 1: clip: no samples"#)
+                    && text.count == 3
+                    && text[2].hasSuffix(#"audio/shard.00002.mds.zstd, sample 7 (id "2-7"): clip 1: clip: no samples"#)
+                    && failures.description.contains("3 samples in 2 shards cannot be processed, the first is ")
             }
             let names = try files(in: directory + "/features").keys.filter { $0.hasSuffix(".json") }.sorted()
             #expect(names == [".stage.json", "shard.00001.json", "shard.00003.json"])
