@@ -3,7 +3,7 @@
 // subtracts its projection back.
 
 /// The stages of the quantizer.
-struct ResidualQuantizer: Sendable {
+struct ProjectedQuantizer: Sendable {
     private struct Stage: Sendable {
         var input: PackedWeights
         /// The codewords as columns of a product: its rows are dot products with all of them.
