@@ -16,7 +16,7 @@ func codecConfig(_ path: String) throws -> JSONValue {
             remedy: "make one with tokenize fit, or name a codec's checkpoint directory")
     }
     let file = try MappedFile(path: path)
-    let json: JSONValue? = withExtendedLifetime(file) { try? JSONValue(parsing: file.bytes) }
+    let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
     guard let json, json.objectValue != nil else {
         throw Failure(.badData, "is not a JSON object", at: path.escapedForTerminal, remedy: "make the codec anew")
     }
@@ -28,7 +28,7 @@ func digest(ofFiles paths: [String]) throws -> String {
     let hash = XXH64()
     for path in paths {
         let file = try MappedFile(path: path)
-        withExtendedLifetime(file) { hash.update(file.bytes) }
+        file.withBytes { hash.update($0) }
     }
     return hash.digest.hexDigits
 }
