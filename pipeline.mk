@@ -82,7 +82,7 @@ all: train ## everything, then a summary of what lies where
 	    echo; $(BIN)/inspect "$(WORK)"; echo; $(BIN)/inspect "$(OUTPUT_DIR)"; \
 	else echo "nothing to do: everything is up to date"; fi
 	@rm -f "$(RAN)"
-	@printf '\n%-12s %s\n' "shards" "$(WORK)/{samples,audio,$(if $(wildcard $(WORK)/features/index.json),features$(comma))codes}" \
+	@echo; printf '%-12s %s\n' "shards" "$(WORK)/{samples,audio,$(if $(wildcard $(WORK)/features/index.json),features$(comma))codes}" \
 	    "rejects" "$(WORK)/rejects.jsonl" "codec" "$(CODEC_DIR)" "run" "$(OUTPUT_DIR) (metrics.jsonl, checkpoint-N)" \
 	    "checkpoint" "$(OUTPUT_DIR)/final"
 comma := ,
@@ -215,5 +215,9 @@ lint: ## swift format, as CI runs it
 bench: $(BUILT) ## times and peak memory of every data stage on this machine
 	dev/bench.sh
 
-clean: ## removes WORK and OUTPUT_DIR (what all made), and nothing else
+clean: ## removes WORK and OUTPUT_DIR, where they are what all made, and nothing else
+	@if [ -e "$(WORK)" ] && [ ! -d "$(STAMPS)" ]; then \
+	    echo "clean: $(WORK) was not made by this Makefile (no .options in it); remove it yourself" >&2; exit 1; fi
+	@if [ -e "$(OUTPUT_DIR)" ] && [ ! -e "$(OUTPUT_DIR)/config.yaml" ]; then \
+	    echo "clean: $(OUTPUT_DIR) is not a run (no config.yaml in it); remove it yourself" >&2; exit 1; fi
 	rm -rf "$(WORK)" "$(OUTPUT_DIR)"
