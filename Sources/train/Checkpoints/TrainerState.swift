@@ -53,7 +53,7 @@ extension TrainerState {
         let path = directory + "/" + Self.fileName
         let document: JSONValue
         do {
-            document = try JSONValue(parsing: try MappedFile(path: path).bytes)
+            document = try MappedFile(path: path).withBytes { try JSONValue(parsing: $0) }
         } catch let error as JSONError {
             throw Unreadable(path: path, reason: error.failure.what)
         }
