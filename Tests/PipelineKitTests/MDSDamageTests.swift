@@ -74,7 +74,7 @@ import Testing
                 #expect { try reader.shard(0) } throws: { Failure($0).location == path }
             }
             try FileManager.default.removeItem(atPath: path)
-            #expect(throws: FileError.self) { try reader.shard(0) }
+            #expect { try reader.shard(0) } throws: { Failure($0).location == path && Failure($0).status == .badData }
         }
     }
 

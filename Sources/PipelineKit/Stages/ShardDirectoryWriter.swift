@@ -106,6 +106,22 @@ public final class ShardDirectoryWriter {
         MDSRawShard.basename(number) + (configuration.compression == nil ? ".mds" : ".mds.zstd")
     }
 
+    /// Reads the first `count` shards, finished or not, all of which must be there.
+    public func reader(shards count: Int) throws -> MDSReader {
+        try MDSReader(directory: directory, shards: presentShards(count).map(\.shard))
+    }
+
+    private func presentShards(_ count: Int) throws -> [ShardSidecar] {
+        try (0..<count).map { number in
+            guard let sidecar = try sidecar(number) else {
+                throw Failure(
+                    .failed, "the shard or its sidecar has gone while the directory was written",
+                    at: path(storedName(number)).escapedForTerminal, remedy: "run the same command again")
+            }
+            return sidecar
+        }
+    }
+
     /// How many shards from the first on are there in every directory and pass `isValid`, which is called in order.
     ///
     /// For a stage that writes several directories in step: it appends from here.
@@ -144,6 +160,7 @@ public final class ShardDirectoryWriter {
         if hasBegun { return }
         try remove(MDSIndex.basename)
         let record = StageRecord(identity: identity, counts: [:]).bytes
+        try remove(Self.pendingRecord + ".tmp")
         if try !holds(record, Self.pendingRecord) { try write(record, to: Self.pendingRecord) }
         // Only now: until then it was the only word on an older directory.
         try remove(StageRecord.basename)
@@ -157,18 +174,10 @@ public final class ShardDirectoryWriter {
     /// - Returns: whether anything had to be written. If not, the index is touched, so that make sees it as new.
     @discardableResult
     public func finish(shards count: Int, counts: JSONObject? = nil) throws -> Bool {
-        var total = JSONObject()
-        let shards = try (0..<count).map { number in
-            guard let sidecar = try sidecar(number) else {
-                throw Failure(
-                    .failed, "the shard or its sidecar has gone while the directory was written",
-                    at: path(storedName(number)).escapedForTerminal, remedy: "run the same command again")
-            }
-            if counts == nil { total.add(counts: sidecar.counts) }
-            return sidecar.shard
-        }
-        let record = StageRecord(identity: identity, counts: counts ?? total).bytes
-        let index = MDSIndex(shards: shards).bytes
+        let sidecars = try presentShards(count)
+        let total = counts ?? sidecars.reduce(into: JSONObject()) { $0.add(counts: $1.counts) }
+        let record = StageRecord(identity: identity, counts: total).bytes
+        let index = MDSIndex(shards: sidecars.map(\.shard)).bytes
         if try holds(record, StageRecord.basename), try holds(index, MDSIndex.basename) {
             guard utimensat(AT_FDCWD, path(MDSIndex.basename), nil, 0) == 0 else {
                 throw FileError("touch", path(MDSIndex.basename))

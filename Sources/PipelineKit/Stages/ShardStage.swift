@@ -79,13 +79,13 @@ public struct StageFailures: PersonReadable {
     /// The first of them, at most `StageFailures.named`.
     public var first: [SampleFailure]
 
-    /// How many failures are named.
+    /// How many failures are named; the log tells each of them when it happens.
     public static let named = 20
 
     public var failure: Failure {
         var what = "\(count) sample\(count == 1 ? "" : "s") in \(shardCount) shard\(shardCount == 1 ? "" : "s")"
-        what += " cannot be processed: " + first.map(\.description).joined(separator: " | ")
-        if count > first.count { what += " | and \(count - first.count) more" }
+        what += " cannot be processed"
+        if let first = first.first { what += count > 1 ? ", the first is \(first)" : ": \(first)" }
         return Failure(
             .badData, what,
             remedy: "the other shards are done; leave these ids out with ingest --exclude FILE and run \(stage) again")

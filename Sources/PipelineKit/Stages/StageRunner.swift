@@ -132,11 +132,12 @@ final class StageRunner<Stage: ShardStage> {
     }
 
     private func process(_ todo: [Int], keys: [String]) throws {
-        let progress = Progress(
-            stage.name, unit: "samples", total: Double(reader.sampleCount), isQuiet: flags.quiet)
-        defer { progress.finish() }
+        if todo.count < keys.count {
+            Console.log.info("\(keys.count - todo.count) of \(keys.count) shards are done already")
+        }
         let waiting = todo.reduce(0) { $0 + reader.shards[$1].sampleCount }
-        if waiting < reader.sampleCount { progress.advance(by: Double(reader.sampleCount - waiting)) }
+        let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
+        defer { progress.finish() }
         var next = todo[...]
         // One shard is read ahead while another is processed.
         try orderedMap(
@@ -185,7 +186,9 @@ final class StageRunner<Stage: ShardStage> {
 
     private func note(_ failure: SampleFailure) {
         failureCount += 1
-        if failures.count < StageFailures.named { failures.append(failure) }
+        guard failures.count < StageFailures.named else { return }
+        failures.append(failure)
+        Console.log.error("\(failure)")
     }
 
     private static func outcome(

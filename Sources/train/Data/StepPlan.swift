@@ -14,7 +14,7 @@ struct PlannedStep: Sendable, Equatable {
 }
 
 /// Packs an epoch's rows into steps.
-struct BatchPlan: Sendable {
+struct StepPlan: Sendable {
     let order: SampleOrder
     /// Positions of each row after expansion, by its number in the data set.
     let lengths: [Int]
@@ -75,13 +75,13 @@ struct BatchPlan: Sendable {
 
 /// Walks the steps of a run, epoch after epoch, from any step on.
 struct StepCursor: Sendable {
-    let plan: BatchPlan
+    let plan: StepPlan
     private var epoch = 0
     private var steps: [PlannedStep]
     private var next = 0
 
     /// Starts at optimizer step `step` of the run (from 0).
-    init(_ plan: BatchPlan, at step: Int) {
+    init(_ plan: StepPlan, at step: Int) {
         self.plan = plan
         steps = plan.steps(epoch: 0)
         var rest = step
