@@ -179,6 +179,7 @@ struct RowParser {
     /// The beginning of a value, for messages.
     private static func excerpt(_ value: JSONValue) -> String {
         let text = value.pythonDump(ascii: false)
-        return text.unicodeScalars.count > 60 ? String(String.UnicodeScalarView(text.unicodeScalars.prefix(60))) + "…" : text
+        return text.unicodeScalars.count > 60
+            ? String(String.UnicodeScalarView(text.unicodeScalars.prefix(60))) + "…" : text
     }
 }
