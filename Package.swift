@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 // sawt: four stages (ingest, featurize, tokenize, train), one looking glass (inspect), and the library they share.
 
 import PackageDescription
@@ -57,7 +57,16 @@ let package = Package(
         tests(of: "tokenize"),
         tests(of: "train"),
         tests(of: "inspect"),
-        .testTarget(name: "EndToEndTests", dependencies: ["PipelineKit", "TestSupport"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["ingest", "featurize", "tokenize", "train", "inspect", "PipelineKit", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// CI treats warnings as errors; users with another compiler version should not have to.
+if Context.environment["SAWT_WARNINGS"] == "errors" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

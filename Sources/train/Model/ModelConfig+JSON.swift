@@ -13,7 +13,7 @@ extension ModelConfig {
         let file = try MappedFile(path: path)
         let document: JSONValue
         do {
-            document = try withExtendedLifetime(file) { try JSONValue(parsing: file.bytes) }
+            document = try file.withBytes { try JSONValue(parsing: $0) }
         } catch let error as JSONError {
             throw Failure(.badUsage, error.failure.what, at: path.escapedForTerminal)
         }

@@ -1,0 +1,231 @@
+// Decoding of one clip, from memory or from a regular file, whatever libsndfile reads. What a header claims is believed
+// only where decoding proves it. See AudioDecoder+Segments for parts of clips, AudioEncoder for the way back.
+
+import CSndfile
+import Foundation
+
+/// A clip that is decoded from its first frame on, once.
+///
+/// Samples are floats around ±1, as stored where floats are stored and not clipped where a lossy coding overshoots. Not
+/// thread-safe: one decoder, one thread.
+public final class AudioDecoder {
+    public let info: AudioInfo
+    /// What the clip is called in errors.
+    public let source: String
+    /// The next frame to be decoded.
+    public private(set) var position = 0
+    private let soundFile: SoundFile
+
+    /// Opens a clip that lies in memory; nothing is copied.
+    ///
+    /// - Throws: `AudioError`: unreadable, truncated, or outside `AudioLimits`.
+    public convenience init(bytes: ArraySlice<UInt8>, source: String) throws {
+        try self.init(VirtualFile(.memory(bytes)), source: source)
+    }
+
+    /// Opens a clip that lies in memory; nothing is copied.
+    public convenience init(bytes: [UInt8], source: String) throws {
+        try self.init(bytes: bytes[...], source: source)
+    }
+
+    /// Opens a clip through a descriptor of a regular file, read with pread: its offset stays where it is. The caller
+    /// closes it, and not before the decoder's last use.
+    ///
+    /// - Throws: `AudioError` as above and `notRegularFile`; `FileError`.
+    public convenience init(descriptor: Int32, source: String) throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError("read the size", source) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw AudioError(.notRegularFile, source: source) }
+        try self.init(VirtualFile(.descriptor(descriptor, size: Int(status.st_size))), source: source)
+    }
+
+    private init(_ file: VirtualFile, source: String) throws {
+        do {
+            soundFile = try SoundFile(file)
+        } catch let error as SoundFile.OpenError {
+            try Self.checkReads(of: file, source: source)
+            throw AudioError(.unreadable(error.words), source: source)
+        }
+        self.source = source
+        info = AudioInfo(soundFile.info)
+        guard AudioLimits.sampleRates.contains(info.sampleRate) else {
+            throw AudioError(.sampleRateOutOfRange(info.sampleRate), source: source)
+        }
+        guard AudioLimits.channels.contains(info.channels) else {
+            throw AudioError(.channelsOutOfRange(info.channels), source: source)
+        }
+        if let (claimed, got) = DeclaredLength.shortfall(of: file) {
+            throw AudioError(.truncated(claimed: claimed, got: got, unit: "bytes of samples"), source: source)
+        }
+    }
+
+    /// A read that failed is the disk's fault, not the clip's.
+    private static func checkReads(of file: VirtualFile, source: String) throws {
+        if let code = file.errorCode { throw FileError("read", source, code: code) }
+    }
+}
+
+extension AudioDecoder {
+    /// Decodes to the end and averages the channels. // (S)
+    ///
+    /// - Parameter maximumFrames: decoding stops with `tooLong` one frame past it.
+    /// - Throws: `AudioError`: tooLong, damaged, truncated, empty, nonFinite; `FileError` where the disk fails.
+    public func decodeMono(maximumFrames: Int? = nil) throws -> [Float] {
+        var mono: [Float] = []
+        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
+            appendMean(of: block, channels: info.channels, to: &mono)
+        }
+        return mono
+    }
+
+    /// Decodes to the end without keeping anything.
+    ///
+    /// - Returns: the number of frames, and the peak: the largest magnitude of the channels' average, which is what every
+    ///   later stage works on (antiphase channels are silence to it).
+    /// - Throws: as `decodeMono`.
+    public func survey(maximumFrames: Int? = nil) throws -> (frames: Int, peak: Float) {
+        var peak: Float = 0
+        var mono: [Float] = []
+        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
+            mono.removeAll(keepingCapacity: true)
+            appendMean(of: block, channels: info.channels, to: &mono)
+            peak = mono.withUnsafeBufferPointer { max(peak, Float(bitPattern: Float.largestMagnitude($0))) }
+        }
+        return (position, peak)
+    }
+
+    /// Decodes to the end, interleaved. // (S, channels)
+    ///
+    /// - Throws: as `decodeMono`.
+    public func decodeInterleaved(maximumFrames: Int? = nil) throws -> [Float] {
+        var samples: [Float] = []
+        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { samples.append(contentsOf: $0) }
+        return samples
+    }
+}
+
+// MARK: - The loop that everything goes through
+
+extension AudioDecoder {
+    /// Where a decoding loop stops.
+    enum Goal {
+        /// At the clip's end, which must come within `limit` frames.
+        case end(limit: Int?)
+        /// After this many frames, or at the clip's end.
+        case frames(Int)
+    }
+
+    /// Samples a block at most: 64 channels leave 256 frames.
+    private static let blockSamples = 16_384
+
+    /// Decodes block after block of interleaved, finite samples.
+    func decodeBlocks<Sample: DecodedSample>(
+        of type: Sample.Type, to goal: Goal, _ body: (UnsafeBufferPointer<Sample>) throws -> Void
+    ) throws {
+        let channels = info.channels
+        let blockFrames = Self.blockSamples / channels
+        let block = UnsafeMutablePointer<Sample>.allocate(capacity: blockFrames * channels)
+        defer { block.deallocate() }
+        let stop: Int? =
+            switch goal {
+            case .end(let limit): limit.map { $0 + 1 }
+            case .frames(let count): position + count
+            }
+        while true {
+            let wanted = min(blockFrames, (stop ?? .max) - position)
+            let got = wanted > 0 ? max(0, Sample.read(wanted, from: soundFile, into: block)) : 0
+            let samples = UnsafeBufferPointer(start: block, count: got * channels)
+            if let bad = Sample.firstNonFinite(samples) {
+                throw AudioError(.nonFinite(frame: position + bad / channels), source: source)
+            }
+            position += got
+            if case .end(let limit?) = goal, position > limit {
+                throw AudioError(.tooLong(limitFrames: limit, sampleRate: info.sampleRate), source: source)
+            }
+            if got > 0 { try body(samples) }
+            if got < wanted || wanted == 0 { break }
+        }
+        try checkEnd(reachedGoal: stop == position)
+    }
+
+    /// Goes to `frame`: by a seek where libsndfile's are exact (plain PCM, and FLAC, whose format stores frame numbers),
+    /// else by decoding what lies before. Stops early at the clip's end.
+    func advance(toFrame frame: Int) throws {
+        if info.isUncompressed || info.isFLAC, let claimed = info.claimedFrames, frame < claimed,
+            soundFile.seek(toFrame: frame) == frame
+        {
+            position = frame
+            return
+        }
+        try decodeBlocks(of: Float.self, to: .frames(frame - position)) { _ in }
+    }
+
+    /// What a loop that ended must answer for.
+    private func checkEnd(reachedGoal: Bool) throws {
+        try Self.checkReads(of: soundFile.file, source: source)
+        if let words = soundFile.errorWords {
+            throw AudioError(.damaged(frame: position, words), source: source)
+        }
+        if position == 0, !reachedGoal { throw AudioError(.empty, source: source) }
+        // Lossy streams claim estimates; the others count their frames.
+        if !reachedGoal, info.isUncompressed || info.isFLAC, let claimed = info.claimedFrames, position < claimed {
+            throw AudioError(.truncated(claimed: claimed, got: position, unit: "frames"), source: source)
+        }
+    }
+}
+
+/// A number that libsndfile decodes to.
+protocol DecodedSample: BitwiseCopyable {
+    static func read(_ frames: Int, from file: SoundFile, into target: UnsafeMutablePointer<Self>) -> Int
+    /// The index of the first NaN or infinity.
+    static func firstNonFinite(_ samples: UnsafeBufferPointer<Self>) -> Int?
+}
+
+extension Float: DecodedSample {
+    static func read(_ frames: Int, from file: SoundFile, into target: UnsafeMutablePointer<Float>) -> Int {
+        file.read(frames, into: target)
+    }
+
+    /// The largest magnitude as bits; those of NaN and infinity are above all others. Integer maxima vectorise.
+    static func largestMagnitude(_ samples: UnsafeBufferPointer<Float>) -> UInt32 {
+        var largest: UInt32 = 0
+        for sample in samples { largest = max(largest, sample.bitPattern & 0x7FFF_FFFF) }
+        return largest
+    }
+
+    static func firstNonFinite(_ samples: UnsafeBufferPointer<Float>) -> Int? {
+        largestMagnitude(samples) < Float.infinity.bitPattern ? nil : samples.firstIndex { !$0.isFinite }
+    }
+}
+
+extension Double: DecodedSample {
+    static func read(_ frames: Int, from file: SoundFile, into target: UnsafeMutablePointer<Double>) -> Int {
+        file.read(frames, into: target)
+    }
+
+    static func firstNonFinite(_ samples: UnsafeBufferPointer<Double>) -> Int? {
+        samples.firstIndex { !$0.isFinite }
+    }
+}
+
+extension Int32: DecodedSample {
+    static func read(_ frames: Int, from file: SoundFile, into target: UnsafeMutablePointer<Int32>) -> Int {
+        file.read(frames, into: target)
+    }
+
+    static func firstNonFinite(_ samples: UnsafeBufferPointer<Int32>) -> Int? { nil }
+}
+
+/// Appends the mean of each frame's channels: their sum from the first on, divided by their number.
+private func appendMean(of block: UnsafeBufferPointer<Float>, channels: Int, to mono: inout [Float]) {
+    if channels == 1 {
+        mono.append(contentsOf: block)
+        return
+    }
+    let scale = Float(channels)
+    for frame in 0..<block.count / channels {
+        var sum: Float = 0
+        for channel in 0..<channels { sum += block[frame * channels + channel] }
+        mono.append(sum / scale)
+    }
+}

@@ -1,0 +1,153 @@
+// The Higgs Audio v2 tokenizer from a Hugging Face checkpoint directory (transformers 5.23,
+// `HiggsAudioV2TokenizerModel.encode` and `.decode`): the same codes as there. Clips are encoded one at a time, each on its
+// caller's thread; a codec may be used by many threads.
+
+import Foundation
+import PipelineKit
+
+/// The Higgs Audio v2 tokenizer.
+final class HiggsCodec: Sendable {
+    let config: HiggsConfig
+    private let resampler: SincResampler
+    private let hubert: Hubert
+    private let semanticEncoder: SemanticEncoder
+    private let acousticEncoder: AcousticEncoder
+    private let join: PackedWeights
+    private let quantizer: ProjectedQuantizer
+    private let split: PackedWeights
+    private let acousticDecoder: AcousticDecoder
+
+    /// Zeros on both sides of HuBERT's samples (`_extract_semantic_features`).
+    private static let semanticPadding = 160
+    /// The longest clip that is encoded: memory grows with it, by about 10 MB a second.
+    static let limitSeconds = 120
+
+    /// Reads a checkpoint directory: `config.json` and `model.safetensors`.
+    /// - Throws: `HiggsError`, errors of the files.
+    init(directory: String) throws {
+        let configPath = directory + "/config.json", weightsPath = directory + "/model.safetensors"
+        guard FileManager.default.fileExists(atPath: configPath) else {
+            throw HiggsError(.noFile("config.json", found: nil), at: directory)
+        }
+        let file = try MappedFile(path: configPath)
+        config = try HiggsConfig(file.withBytes { try JSONValue(parsing: $0) }, path: configPath)
+        guard FileManager.default.fileExists(atPath: weightsPath) else {
+            throw HiggsError(.noFile("model.safetensors", found: Self.otherWeights(in: directory)), at: directory)
+        }
+        let weights = try HiggsWeights(path: weightsPath, config: config)
+        resampler = SincResampler(from: config.sampleRate, to: config.semanticRate)
+        hubert = try Hubert(weights, config.semantic)
+        semanticEncoder = try SemanticEncoder(weights, config)
+        acousticEncoder = try AcousticEncoder(weights, config)
+        join = try weights.linear("fc", config.hidden, config.hidden)
+        quantizer = try ProjectedQuantizer(weights, config)
+        split = try weights.linear("fc2", config.acoustic.hidden, config.hidden)
+        acousticDecoder = try AcousticDecoder(weights, config)
+    }
+
+    /// Weights in a form that is not read: sharded, or pickled by PyTorch.
+    private static func otherWeights(in directory: String) -> String? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.sorted().first { name in
+            [".safetensors.index.json", ".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".bin.index.json"].contains {
+                name.hasSuffix($0)
+            }
+        }
+    }
+}
+
+// MARK: Encoding
+
+extension HiggsCodec {
+    /// The codes of a clip at `config.sampleRate`: (Q, N), codebook by codebook, and N.
+    ///
+    /// - Throws: `HiggsError` for a clip shorter than one frame or longer than the limit, for samples that are not finite.
+    func encode(_ wave: [Float]) throws -> (codes: [UInt16], frames: Int) {
+        let embedding = try embedding(wave)
+        let codes = quantizer.encode(embedding)
+        return (codes, embedding.count)
+    }
+
+    /// What the quantizer quantizes, (N, C).
+    func embedding(_ wave: [Float]) throws -> Frames {
+        try check(wave)
+        let semantic = semanticEncoder(semanticFeatures(wave))
+        let acoustic = try acousticFeatures(wave, frames: semantic.count)
+        let joined = Frames(count: semantic.count, channels: config.hidden)
+        for t in 0..<joined.count {
+            joined[t].update(from: acoustic[t], count: acoustic.channels)
+            (joined[t] + acoustic.channels).update(from: semantic[t], count: semantic.channels)
+        }
+        let embedding = Frames(count: joined.count, channels: config.hidden)
+        join.multiply(
+            InputRows(base: joined.base, rowStride: joined.channels, tapStride: 0), rows: joined.count,
+            into: OutputRows(base: embedding.base, rowStride: embedding.channels))
+        for i in 0..<embedding.count * embedding.channels where !embedding.base[i].isFinite {
+            throw HiggsError(.overflow("the embedding of frame \(i / embedding.channels)"))
+        }
+        return embedding
+    }
+
+    /// The mean of HuBERT's hidden states, every second one or as the config says, (N, C).
+    func semanticFeatures(_ wave: [Float]) -> Frames {
+        let padding = [Float](repeating: 0, count: Self.semanticPadding)
+        let states = hubert(padding + resampler(wave) + padding)
+        let step = config.semanticDownsampling
+        if step == 1 { return states }
+        let kept = Frames(count: (states.count + step - 1) / step, channels: states.channels)
+        for t in 0..<kept.count { kept[t].update(from: states[t * step], count: states.channels) }
+        return kept
+    }
+
+    /// The semantic encoder's output, (N, C).
+    func semanticFrames(_ features: Frames) -> Frames { semanticEncoder(features) }
+
+    /// The acoustic encoder's output, (N, C), of the wave or, where that would make another number of frames, of the wave
+    /// with half a hop of zeros on both sides.
+    func acousticFeatures(_ wave: [Float], frames: Int) throws -> Frames {
+        var padding = 0
+        if acousticEncoder.outputCount(wave.count) != frames { padding = config.hopSamples / 2 }
+        let zeros = [Float](repeating: 0, count: padding)
+        let count = acousticEncoder.outputCount(wave.count + 2 * padding)
+        guard count == frames else {
+            throw HiggsError(
+                .config(key: "downsampling_ratios", "\(count) acoustic frames for \(frames) semantic ones"))
+        }
+        return acousticEncoder(Frames(zeros + wave + zeros, channels: 1))
+    }
+
+    private func check(_ wave: [Float]) throws {
+        guard wave.count >= config.hopSamples else {
+            throw HiggsError(.tooShort(samples: wave.count, minimum: config.hopSamples))
+        }
+        guard wave.count <= Self.limitSeconds * config.sampleRate else {
+            throw HiggsError(
+                .tooLong(
+                    seconds: Double(wave.count) / Double(config.sampleRate), limitSeconds: Double(Self.limitSeconds)))
+        }
+        if let index = wave.firstIndex(where: { !$0.isFinite }) { throw HiggsError(.badSample(index: index)) }
+    }
+}
+
+// MARK: Decoding
+
+extension HiggsCodec {
+    /// The wave of codes, (Q, N): N · hop samples at `config.sampleRate`.
+    ///
+    /// - Throws: `HiggsError` where there are no codes, or some that are out of range.
+    func decode(_ codes: [UInt16], frames: Int) throws -> [Float] {
+        guard frames >= 1, codes.count == frames * config.codebooks else {
+            throw HiggsError(
+                .codes("\(codes.count) codes are not \(frames) frames of \(config.codebooks) codebooks"))
+        }
+        if let code = codes.first(where: { Int($0) >= config.codebookSize }) {
+            throw HiggsError(.codes("code \(code) in a codebook of \(config.codebookSize)"))
+        }
+        let quantized = quantizer.decode(codes, count: frames)
+        let acoustic = Frames(count: frames, channels: config.acoustic.hidden)
+        split.multiply(
+            InputRows(base: quantized.base, rowStride: quantized.channels, tapStride: 0), rows: frames,
+            into: OutputRows(base: acoustic.base, rowStride: acoustic.channels))
+        return acousticDecoder(acoustic).values
+    }
+}

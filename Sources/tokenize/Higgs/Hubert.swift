@@ -1,0 +1,185 @@
+// HuBERT as the semantic model (transformers 5.23 models/hubert/modeling_hubert.py, `HubertModel` with group norm and
+// post-norm layers): from 16 kHz samples to the mean over all hidden states. Its transformer is in HubertLayer.swift.
+
+/// The semantic model.
+struct Hubert: Sendable {
+    private let extractor: HubertExtractor
+    private let projectionNorm: LayerNorm?
+    private let projection: PackedWeights
+    private let positions: HubertPositions
+    private let norm: LayerNorm
+    private let layers: [HubertLayer]
+
+    init(_ weights: HiggsWeights, _ config: HiggsConfig.Semantic) throws {
+        let root = "semantic_model"
+        extractor = try HubertExtractor(weights, config)
+        let features = config.convolutionChannels[config.convolutionChannels.count - 1]
+        // `layer_norm_eps` holds for the norms of the transformer and the projection alike.
+        projectionNorm =
+            config.projectionNorm
+            ? try weights.norm("\(root).feature_projection.layer_norm", config.normEpsilon) : nil
+        projection = try weights.linear("\(root).feature_projection.projection", config.hidden, features)
+        positions = try HubertPositions(weights, config)
+        norm = try weights.norm("\(root).encoder.layer_norm", config.normEpsilon)
+        layers = try (0..<config.layers).map { try HubertLayer(weights, config, index: $0) }
+    }
+
+    /// Frames that come out of as many samples.
+    func outputCount(_ samples: Int) -> Int { extractor.outputCount(samples) }
+
+    /// The mean over the hidden states before the first layer and after every layer, (N, C).
+    func callAsFunction(_ samples: [Float]) -> Frames {
+        let features = extractor(samples)
+        projectionNorm?.apply(to: features)
+        let x = Frames(count: features.count, channels: projection.outputs)
+        projection.multiply(
+            InputRows(base: features.base, rowStride: features.channels, tapStride: 0), rows: x.count,
+            into: OutputRows(base: x.base, rowStride: x.channels))
+        positions.add(to: x)
+        norm.apply(to: x)
+        let sum = Frames(count: x.count, channels: x.channels)
+        sum.base.update(from: x.base, count: x.count * x.channels)
+        for layer in layers {
+            layer.apply(to: x)
+            Self.add(x, to: sum)
+        }
+        let states = Float(layers.count + 1)
+        forEachVector(sum.base, sum.base, count: sum.count * sum.channels) { $0 / states }
+        return sum
+    }
+
+    private static func add(_ x: Frames, to sum: Frames) {
+        let count = x.count * x.channels
+        for i in 0..<count { sum.base[i] += x.base[i] }
+    }
+}
+
+/// The convolutions that turn samples into features.
+struct HubertExtractor: Sendable {
+    private let first: Convolution
+    private let firstWeight: [Float]
+    private let firstBias: [Float]
+    private let rest: [Convolution]
+    /// torch.nn.GroupNorm's own default: the config's does not reach it.
+    private static let epsilon = 1e-5
+
+    init(_ weights: HiggsWeights, _ config: HiggsConfig.Semantic) throws {
+        var convolutions: [Convolution] = []
+        for (i, outputs) in config.convolutionChannels.enumerated() {
+            let name = "semantic_model.feature_extractor.conv_layers.\(i).conv"
+            let packed = try weights.convolution(
+                name, outputs: outputs, channels: i == 0 ? 1 : config.convolutionChannels[i - 1],
+                taps: config.convolutionKernels[i], hasBias: config.convolutionBias)
+            convolutions.append(Convolution(packed, stride: config.convolutionStrides[i]))
+        }
+        first = convolutions[0]
+        rest = Array(convolutions.dropFirst())
+        let norm = "semantic_model.feature_extractor.conv_layers.0.layer_norm"
+        firstWeight = try weights.floats("\(norm).weight")
+        firstBias = try weights.floats("\(norm).bias")
+    }
+
+    func outputCount(_ samples: Int) -> Int {
+        rest.reduce(first.outputCount(samples)) { $1.outputCount($0) }
+    }
+
+    /// (N, features). The first layer's output, ten times as large as anything after it, is computed twice, tile by tile,
+    /// rather than kept: once for the statistics of the group norm, once for the second layer.
+    func callAsFunction(_ samples: [Float]) -> Frames {
+        let wave = Frames(samples, channels: 1)
+        let count = first.outputCount(wave.count), channels = first.weights.outputs
+        let tile = Frames.tile(channels: channels)
+        let scratch = Frames(count: min(tile, count), channels: channels)
+        var statistics = ChannelStatistics(channels: channels)
+        var start = 0
+        while start < count {
+            let rows = min(tile, count - start)
+            convolve(wave, from: start, rows: rows, into: scratch)
+            statistics.add(scratch.base, rows: rows)
+            start += rows
+        }
+        let affine = statistics.affine(weight: firstWeight, bias: firstBias, epsilon: Self.epsilon)
+        guard let second = rest.first else {
+            let output = Frames(count: count, channels: channels)
+            convolve(wave, from: 0, rows: count, into: output)
+            Self.normalize(output, rows: count, affine)
+            return output
+        }
+        var x = Frames(count: second.outputCount(count), channels: second.weights.outputs)
+        let outputTile = max(1, (tile - second.span) / second.stride + 1)
+        let input = Frames(count: (outputTile - 1) * second.stride + second.span, channels: channels)
+        start = 0
+        while start < x.count {
+            let rows = min(outputTile, x.count - start), inputs = (rows - 1) * second.stride + second.span
+            convolve(wave, from: start * second.stride, rows: inputs, into: input)
+            Self.normalize(input, rows: inputs, affine)
+            second.weights.multiply(
+                InputRows(base: input.base, rowStride: second.stride * channels, tapStride: channels), rows: rows,
+                into: OutputRows(base: x[start], rowStride: x.channels))
+            Activation.gelu.apply(in: x[start], rows: rows, channels: x.channels)
+            start += rows
+        }
+        for convolution in rest.dropFirst() { x = convolution(x, then: .gelu) }
+        return x
+    }
+
+    private func convolve(_ wave: Frames, from row: Int, rows: Int, into target: Frames) {
+        first.weights.multiply(
+            InputRows(base: wave[row * first.stride], rowStride: first.stride, tapStride: 1), rows: rows,
+            into: OutputRows(base: target.base, rowStride: target.channels))
+    }
+
+    /// Group norm, then GELU, in place.
+    private static func normalize(_ x: Frames, rows: Int, _ affine: (scale: [Float], shift: [Float])) {
+        let channels = x.channels
+        affine.scale.withUnsafeBufferPointer { scale in
+            affine.shift.withUnsafeBufferPointer { shift in
+                for row in 0..<rows {
+                    let p = x[row]
+                    for c in 0..<channels { p[c] = p[c] * scale[c] + shift[c] }
+                    Activation.gelu.apply(in: p, rows: 1, channels: channels)
+                }
+            }
+        }
+    }
+}
+
+/// The convolution that stands for positions: grouped, as long as its kernel, GELU behind it.
+struct HubertPositions: Sendable {
+    /// One a group.
+    private let groups: [PackedWeights]
+    private let kernel: Int
+
+    init(_ weights: HiggsWeights, _ config: HiggsConfig.Semantic) throws {
+        let name = "semantic_model.encoder.pos_conv_embed.conv"
+        kernel = config.positionKernel
+        let width = config.hidden / config.positionGroups, kernel = config.positionKernel
+        let weight = try weights.floats("\(name).weight"), bias = try weights.floats("\(name).bias")
+        groups = (0..<config.positionGroups).map { group in
+            let size = width * width * kernel
+            return PackedWeights(
+                convolution: Array(weight[group * size..<(group + 1) * size]), outputs: width, channels: width,
+                taps: kernel, bias: Array(bias[group * width..<(group + 1) * width]))
+        }
+    }
+
+    /// Adds GELU(conv(x)) to x. Of an even kernel's outputs, one more than inputs, the last is dropped.
+    func add(to x: Frames) {
+        let width = groups[0].channels, padding = kernel / 2
+        // One group's channels at a time, side by side: frames lie a multiple of the cache's sets apart.
+        let input = Frames(count: x.count + kernel - 1, channels: width)
+        let output = Frames(count: x.count, channels: width)
+        input.base.update(repeating: 0, count: input.count * width)
+        for (group, weights) in groups.enumerated() {
+            for t in 0..<x.count { input[t + padding].update(from: x[t] + group * width, count: width) }
+            weights.multiply(
+                InputRows(base: input.base, rowStride: width, tapStride: width), rows: x.count,
+                into: OutputRows(base: output.base, rowStride: width))
+            Activation.gelu.apply(in: output.base, rows: x.count, channels: width)
+            for t in 0..<x.count {
+                let target = x[t] + group * width, source = output[t]
+                for i in 0..<width { target[i] += source[i] }
+            }
+        }
+    }
+}

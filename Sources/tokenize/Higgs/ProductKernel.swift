@@ -1,0 +1,172 @@
+// The inner loops of every convolution and product of the codec: rows of inputs times a panel of 32 weight columns.
+// A convolution over channels-last frames needs no unfolding: the row of output t is the taps' input rows, read in place.
+// Unsafe; PackedWeights.swift is the door and checks the extents.
+//
+// The sums of one output run over taps and channels in order, one fused multiply-add each, whatever the number of rows
+// that are computed together: results do not depend on how frames are cut into tiles.
+
+/// One product of rows and a panel.
+///
+/// c[r, j] (+)= bias[j] + Σ over taps u and channels i of a[r · rowStride + u · tapStride + i] · w[u · channels + i, j]
+struct PanelProduct {
+    /// Columns a panel.
+    static let width = 32
+    /// Rows that the fast kernel computes together: 28 sums, two weights and a factor in 32 vector registers.
+    static let rows = 14
+
+    var a: UnsafePointer<Float>
+    var rowStride: Int
+    var taps: Int
+    var tapStride: Int
+    var channels: Int
+    /// (taps · channels, 32)
+    var weights: UnsafePointer<Float>
+    /// (32)
+    var bias: UnsafePointer<Float>
+    var c: UnsafeMutablePointer<Float>
+    var cStride: Int
+    /// Adds to c instead of overwriting it.
+    var accumulates: Bool
+
+    /// Computes `count` rows, all 32 columns.
+    @inline(__always)
+    func run(rows count: Int) {
+        var step = self
+        var left = count
+        while left > 0 {
+            let rows: Int
+            if left >= Self.rows {
+                fourteenRows(step)
+                rows = Self.rows
+            } else if left >= 4 {
+                fourRows(step)
+                rows = 4
+            } else {
+                oneRow(step)
+                rows = 1
+            }
+            step.a += rows * rowStride
+            step.c += rows * cStride
+            left -= rows
+        }
+    }
+}
+
+/// The 32 sums of one row.
+private struct RowSums {
+    var low: SIMD16<Float>
+    var high: SIMD16<Float>
+
+    @inline(__always)
+    init(_ bias: UnsafePointer<Float>) {
+        low = UnsafeRawPointer(bias).loadUnaligned(as: SIMD16<Float>.self)
+        high = UnsafeRawPointer(bias + 16).loadUnaligned(as: SIMD16<Float>.self)
+    }
+
+    @inline(__always)
+    mutating func add(_ factor: Float, _ low: SIMD16<Float>, _ high: SIMD16<Float>) {
+        let factors = SIMD16<Float>(repeating: factor)
+        self.low.addProduct(low, factors)
+        self.high.addProduct(high, factors)
+    }
+
+    @inline(__always)
+    func store(_ c: UnsafeMutablePointer<Float>, accumulates: Bool) {
+        let raw = UnsafeMutableRawPointer(c)
+        if accumulates {
+            raw.storeBytes(of: raw.loadUnaligned(as: SIMD16<Float>.self) + low, as: SIMD16<Float>.self)
+            raw.storeBytes(
+                of: raw.loadUnaligned(fromByteOffset: 64, as: SIMD16<Float>.self) + high, toByteOffset: 64,
+                as: SIMD16<Float>.self)
+        } else {
+            raw.storeBytes(of: low, as: SIMD16<Float>.self)
+            raw.storeBytes(of: high, toByteOffset: 64, as: SIMD16<Float>.self)
+        }
+    }
+}
+
+@inline(never)
+private func fourteenRows(_ p: PanelProduct) {
+    var r0 = RowSums(p.bias), r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0, r6 = r0
+    var r7 = r0, r8 = r0, r9 = r0, r10 = r0, r11 = r0, r12 = r0, r13 = r0
+    let stride = p.rowStride
+    var weights = UnsafeRawPointer(p.weights)
+    for tap in 0..<p.taps {
+        let taps = p.a + tap &* p.tapStride
+        for i in 0..<p.channels {
+            let low = weights.loadUnaligned(fromByteOffset: i &* 128, as: SIMD16<Float>.self)
+            let high = weights.loadUnaligned(fromByteOffset: i &* 128 &+ 64, as: SIMD16<Float>.self)
+            let a = taps + i
+            r0.add(a[0], low, high)
+            r1.add(a[stride], low, high)
+            r2.add(a[stride &* 2], low, high)
+            r3.add(a[stride &* 3], low, high)
+            r4.add(a[stride &* 4], low, high)
+            r5.add(a[stride &* 5], low, high)
+            r6.add(a[stride &* 6], low, high)
+            r7.add(a[stride &* 7], low, high)
+            r8.add(a[stride &* 8], low, high)
+            r9.add(a[stride &* 9], low, high)
+            r10.add(a[stride &* 10], low, high)
+            r11.add(a[stride &* 11], low, high)
+            r12.add(a[stride &* 12], low, high)
+            r13.add(a[stride &* 13], low, high)
+        }
+        weights += p.channels &* 128
+    }
+    let c = p.c, next = p.cStride, accumulates = p.accumulates
+    r0.store(c, accumulates: accumulates)
+    r1.store(c + next, accumulates: accumulates)
+    r2.store(c + next &* 2, accumulates: accumulates)
+    r3.store(c + next &* 3, accumulates: accumulates)
+    r4.store(c + next &* 4, accumulates: accumulates)
+    r5.store(c + next &* 5, accumulates: accumulates)
+    r6.store(c + next &* 6, accumulates: accumulates)
+    r7.store(c + next &* 7, accumulates: accumulates)
+    r8.store(c + next &* 8, accumulates: accumulates)
+    r9.store(c + next &* 9, accumulates: accumulates)
+    r10.store(c + next &* 10, accumulates: accumulates)
+    r11.store(c + next &* 11, accumulates: accumulates)
+    r12.store(c + next &* 12, accumulates: accumulates)
+    r13.store(c + next &* 13, accumulates: accumulates)
+}
+
+@inline(never)
+private func fourRows(_ p: PanelProduct) {
+    var r0 = RowSums(p.bias), r1 = r0, r2 = r0, r3 = r0
+    let stride = p.rowStride
+    var weights = UnsafeRawPointer(p.weights)
+    for tap in 0..<p.taps {
+        let taps = p.a + tap &* p.tapStride
+        for i in 0..<p.channels {
+            let low = weights.loadUnaligned(fromByteOffset: i &* 128, as: SIMD16<Float>.self)
+            let high = weights.loadUnaligned(fromByteOffset: i &* 128 &+ 64, as: SIMD16<Float>.self)
+            let a = taps + i
+            r0.add(a[0], low, high)
+            r1.add(a[stride], low, high)
+            r2.add(a[stride &* 2], low, high)
+            r3.add(a[stride &* 3], low, high)
+        }
+        weights += p.channels &* 128
+    }
+    r0.store(p.c, accumulates: p.accumulates)
+    r1.store(p.c + p.cStride, accumulates: p.accumulates)
+    r2.store(p.c + p.cStride &* 2, accumulates: p.accumulates)
+    r3.store(p.c + p.cStride &* 3, accumulates: p.accumulates)
+}
+
+@inline(never)
+private func oneRow(_ p: PanelProduct) {
+    var r0 = RowSums(p.bias)
+    var weights = UnsafeRawPointer(p.weights)
+    for tap in 0..<p.taps {
+        let a = p.a + tap &* p.tapStride
+        for i in 0..<p.channels {
+            let low = weights.loadUnaligned(fromByteOffset: i &* 128, as: SIMD16<Float>.self)
+            let high = weights.loadUnaligned(fromByteOffset: i &* 128 &+ 64, as: SIMD16<Float>.self)
+            r0.add(a[i], low, high)
+        }
+        weights += p.channels &* 128
+    }
+    r0.store(p.c, accumulates: p.accumulates)
+}

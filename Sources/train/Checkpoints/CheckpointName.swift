@@ -1,0 +1,49 @@
+// The names of a run's checkpoints, and which of them go.
+
+import Foundation
+import PipelineKit
+
+/// `checkpoint-N`: the state after N optimizer steps.
+struct CheckpointName: Sendable, Equatable {
+    static let prefix = "checkpoint-"
+    /// Behind the name of a checkpoint that is being written.
+    static let partialSuffix = ".partial"
+
+    let step: Int
+    var name: String { Self.prefix + String(step) }
+
+    init(step: Int) { self.step = step }
+
+    /// Parses a name; nil for anything that a run did not write.
+    init?(_ name: String) {
+        guard name.hasPrefix(Self.prefix), let step = Int(name.dropFirst(Self.prefix.count)), step >= 0,
+            Self(step: step).name == name
+        else { return nil }
+        self.step = step
+    }
+
+    /// The whole checkpoints of a run, oldest first: those whose trainer_state.json is there.
+    static func all(in run: String) -> [CheckpointName] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []
+        return names.compactMap { CheckpointName($0) }
+            .filter { FileManager.default.fileExists(atPath: "\(run)/\($0.name)/\(TrainerState.fileName)") }
+            .sorted { $0.step < $1.step }
+    }
+
+    /// Removes what a killed run left half-written.
+    static func removePartial(in run: String) throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: run) where name.hasSuffix(partialSuffix) {
+            try FileManager.default.removeItem(atPath: run + "/" + name)
+        }
+    }
+
+    /// Removes the oldest checkpoints until at most `limit` are left.
+    static func prune(in run: String, keeping limit: Int) throws {
+        for checkpoint in all(in: run).dropLast(limit) {
+            // The state goes first: a checkpoint that is half removed must not look whole.
+            let path = run + "/" + checkpoint.name
+            if unlink(path + "/" + TrainerState.fileName) != 0 { throw FileError("remove the old checkpoint", path) }
+            try FileManager.default.removeItem(atPath: path)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// The Higgs tokenizer against transformers 5.23 on a tiny checkpoint with the real strides: every stored intermediate,
+// every code, and the decoded audio. Clip 0 has a length that needs the acoustic padding, clip 2 a fraction of a frame.
+
+import PipelineKit
+import TestSupport
+import Testing
+
+@testable import tokenize
+
+@Suite struct HiggsGoldenTests {
+    private let codec: HiggsCodec
+    private let expected: SafetensorsFile
+
+    init() throws {
+        codec = try HiggsCodec(directory: fixture("codec/checkpoint"))
+        expected = try SafetensorsFile(path: fixture("codec/expected.safetensors"))
+    }
+
+    /// (C, N), as the reference stores its convolutions' outputs.
+    private func transposed(_ frames: Frames) -> [Float] {
+        (0..<frames.channels).flatMap { c in (0..<frames.count).map { frames[$0][c] } }
+    }
+
+    @Test(arguments: 0..<3) func `every stored intermediate is the reference's`(clip: Int) throws {
+        let wave = try expected.floats("wave_\(clip)")
+        func check(_ name: String, _ got: [Float]) throws -> String? {
+            mismatch(
+                "\(name)_\(clip)", got: got, expected: try expected.floats("\(name)_\(clip)"), tolerance: 1e-4,
+                relative: true)
+        }
+        let features = codec.semanticFeatures(wave)
+        #expect(try check("semantic", features.values) == nil)
+        let semantic = codec.semanticFrames(features)
+        #expect(try check("encoder_semantic", transposed(semantic)) == nil)
+        let acoustic = try codec.acousticFeatures(wave, frames: semantic.count)
+        #expect(try check("acoustic", transposed(acoustic)) == nil)
+        #expect(try check("embedding", codec.embedding(wave).values) == nil)
+    }
+
+    @Test(arguments: 0..<3) func `every code is the reference's`(clip: Int) throws {
+        let got = try codec.encode(try expected.floats("wave_\(clip)"))
+        #expect(got.codes.map(Int.init) == (try expected.integers("codes_\(clip)")))
+        #expect(got.frames == [11, 25, 50][clip])
+    }
+
+    @Test(arguments: 0..<3) func `decoded audio is the reference's`(clip: Int) throws {
+        let codes = try expected.integers("codes_\(clip)").map { UInt16($0) }
+        let wave = try codec.decode(codes, frames: codes.count / 8)
+        #expect(
+            mismatch(
+                "decoded_\(clip)", got: wave, expected: try expected.floats("decoded_\(clip)"), tolerance: 1e-4,
+                relative: true) == nil)
+    }
+}
