@@ -1,13 +1,27 @@
+// The command line of tokenize: three commands about one codec.
+
 import ArgumentParser
 import PipelineKit
 
 @main
 struct TokenizeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "tokenize")
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize",
+        abstract: "Turn clips into codebook tokens, and tokens back into sound.",
+        discussion: """
+            A codec lies in a directory of its own (CODEC_DIR). The embedded one, mel-rvq, is fitted to your own audio and \
+            needs no weights.
 
-    static func main() { runMain(Self.self) }
+            Examples:
+              tokenize fit    --input work/audio --output work/codec
+              tokenize encode --input work/audio --output work/codes --codec work/codec
+              tokenize decode work/codes --id row-1 --output row-1.wav --codec work/codec
+            """,
+        subcommands: [FitCommand.self, EncodeCommand.self, DecodeCommand.self])
 
-    func run() throws {
-        throw Failure(.failed, "tokenize is not built yet")
+    static func main() {
+        // Products run one a worker; a product that spread over the cores would give other sums for another number.
+        BLAS.setThreads(1)
+        runMain(Self.self)
     }
 }

@@ -130,6 +130,6 @@ struct TextCase {
     }
 }
 
-extension PieceTable {
+extension ByteStringTable {
     fileprivate func id(of bytes: [UInt8]) -> Int32 { bytes.withUnsafeBytes { id(of: $0) } }
 }

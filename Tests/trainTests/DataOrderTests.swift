@@ -70,7 +70,7 @@ private func order(_ sizes: [Int], seed: Int = 3, isShuffled: Bool = true) -> Sa
             let count = 1 + generator.below(40)
             let lengths = (0..<count).map { _ in 1 + generator.below(30) }
             let cap = generator.below(2) == 0 ? nil : 30 + generator.below(60)
-            let plan = BatchPlan(
+            let plan = StepPlan(
                 order: order([count], seed: generator.below(100)), lengths: lengths, batchSize: 1 + generator.below(5),
                 maxBatchTokens: cap, accumulationSteps: 1 + generator.below(4))
             let steps = plan.steps(epoch: 1)
@@ -86,7 +86,7 @@ private func order(_ sizes: [Int], seed: Int = 3, isShuffled: Bool = true) -> Sa
     }
 
     @Test func `a cursor that starts at any step goes on as one that never stopped`() {
-        let plan = BatchPlan(
+        let plan = StepPlan(
             order: order([3, 5, 4]), lengths: (0..<12).map { 5 + $0 % 4 }, batchSize: 2, maxBatchTokens: 13,
             accumulationSteps: 2)
         var whole = StepCursor(plan, at: 0)
@@ -98,7 +98,7 @@ private func order(_ sizes: [Int], seed: Int = 3, isShuffled: Bool = true) -> Sa
     }
 
     @Test func `a run ends with whichever of epochs and steps is first`() {
-        let plan = BatchPlan(
+        let plan = StepPlan(
             order: order([10]), lengths: Array(repeating: 1, count: 10), batchSize: 3, maxBatchTokens: nil,
             accumulationSteps: 2)
         #expect(plan.stepCount(epoch: 0) == 2)

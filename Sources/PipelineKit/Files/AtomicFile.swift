@@ -29,6 +29,9 @@ public struct FileError: PersonReadable {
     }
 }
 
+/// A closure that the tests pass to code that changes files: it is told each step, and throws to stand for a kill there.
+typealias FaultPoint = (_ step: String) throws -> Void
+
 /// A file that is being written and appears under its name only when `commit` succeeds.
 ///
 /// Not thread-safe. A file that is neither committed nor discarded is removed when the value goes away.
@@ -39,11 +42,18 @@ public final class AtomicFile {
     public private(set) var byteCount = 0
     private let temporaryPath: String
     private var descriptor: Int32
+    private let faultPoint: FaultPoint?
 
     /// Opens `path.tmp` for writing; a left-over one from a killed run is replaced.
-    public init(path: String) throws {
+    public convenience init(path: String) throws {
+        try self.init(path: path, faultPoint: nil)
+    }
+
+    init(path: String, faultPoint: FaultPoint?) throws {
         self.path = path
+        self.faultPoint = faultPoint
         temporaryPath = path + ".tmp"
+        try faultPoint?("create \(path)")
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         if descriptor < 0 { throw FileError("create the file", temporaryPath) }
     }
@@ -54,7 +64,15 @@ public final class AtomicFile {
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(descriptor >= 0, "write after commit or discard")
         var rest = bytes[...]
+        let half = bytes.count / 2
         while !rest.isEmpty {
+            // A kill in the middle of a write leaves a part of it.
+            if let faultPoint, rest.count == bytes.count {
+                let written = Foundation.write(descriptor, bytes.baseAddress, half)
+                guard written == half else { throw FileError("write", temporaryPath) }
+                rest = rest.dropFirst(half)
+                try step(faultPoint, "write")
+            }
             let written = Foundation.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if written < 0 {
                 if errno == EINTR { continue }
@@ -73,12 +91,34 @@ public final class AtomicFile {
     /// Syncs the file and gives it its name; the directory entry is synced too.
     public func commit() throws {
         precondition(descriptor >= 0, "commit after commit or discard")
+        if let faultPoint { try step(faultPoint, "sync") }
         if fsync(descriptor) != 0 { throw FileError("sync", temporaryPath) }
+        if let faultPoint { try step(faultPoint, "rename") }
         let status = close(descriptor)
         descriptor = -1
-        if status != 0 { throw FileError("close", temporaryPath) }
-        if rename(temporaryPath, path) != 0 { throw FileError("rename to \(path)", temporaryPath) }
+        if status != 0 {
+            let error = FileError("close", temporaryPath)
+            unlink(temporaryPath)
+            throw error
+        }
+        if rename(temporaryPath, path) != 0 {
+            let error = FileError("rename to \(path)", temporaryPath)
+            unlink(temporaryPath)
+            throw error
+        }
+        try faultPoint?("sync the directory of \(path)")
         try Self.syncDirectory(of: path)
+    }
+
+    /// Gives the tests their chance to stop here. A stop leaves the files as a kill would: nothing is cleaned up.
+    private func step(_ faultPoint: FaultPoint, _ name: String) throws {
+        do {
+            try faultPoint("\(name) \(path)")
+        } catch {
+            close(descriptor)
+            descriptor = -1
+            throw error
+        }
     }
 
     /// Removes the temporary file. Does nothing after `commit`.

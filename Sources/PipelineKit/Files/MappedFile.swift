@@ -7,8 +7,9 @@ import Foundation
 /// Opened by descriptor; directories, FIFOs and devices are refused.
 public final class MappedFile: @unchecked Sendable {  // immutable after init; the mapping is read-only
     public let path: String
-    /// The file's bytes; valid as long as the object lives.
-    public let bytes: UnsafeRawBufferPointer
+    /// The file's bytes. They are gone with the object, which Swift may release after its last mention: other modules use
+    /// `withBytes`; in here, whoever points into them keeps the object in a property.
+    let bytes: UnsafeRawBufferPointer
 
     public init(path: String) throws {
         self.path = path
@@ -30,6 +31,11 @@ public final class MappedFile: @unchecked Sendable {  // immutable after init; t
             throw FileError("map", path)
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
+    }
+
+    /// Calls `body` with the file's bytes, which are valid until it returns.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(bytes) }
     }
 
     deinit {

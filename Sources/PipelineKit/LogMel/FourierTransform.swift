@@ -62,17 +62,17 @@ struct ComplexTransform: Sendable {
 }
 
 /// A borrowed buffer of complex points, real and imaginary parts apart.
-struct ComplexLanes {
-    var real: UnsafeMutablePointer<Lanes>
-    var imaginary: UnsafeMutablePointer<Lanes>
+package struct ComplexLanes {
+    package var real: UnsafeMutablePointer<Lanes>
+    package var imaginary: UnsafeMutablePointer<Lanes>
 
-    static func allocate(_ count: Int) -> ComplexLanes {
+    package static func allocate(_ count: Int) -> ComplexLanes {
         let real = UnsafeMutablePointer<Lanes>.allocate(capacity: 2 * count)
         real.initialize(repeating: .zero, count: 2 * count)
         return ComplexLanes(real: real, imaginary: real + count)
     }
 
-    func deallocate() { real.deallocate() }
+    package func deallocate() { real.deallocate() }
 
     @inline(__always) subscript(index: Int) -> ComplexValue {
         get { ComplexValue(real: real[index], imaginary: imaginary[index]) }
@@ -202,16 +202,16 @@ extension ComplexTransform.Stage {
 // MARK: - Real signals
 
 /// A forward transform of real frames, and its inverse, both unnormalised.
-struct RealTransform: Sendable {
+package struct RealTransform: Sendable {
     /// Samples a frame; even.
-    let count: Int
+    package let count: Int
     /// Bins from 0 to the Nyquist frequency: count / 2 + 1.
-    var binCount: Int { count / 2 + 1 }
+    package var binCount: Int { count / 2 + 1 }
     private let half: ComplexTransform
     /// exp(−2πi·k / count) for k in 0..<binCount.
     private let cosines: [Float], sines: [Float]
 
-    init(count: Int) {
+    package init(count: Int) {
         precondition(count % 2 == 0, "the frame length \(count) is even")
         self.count = count
         half = ComplexTransform(count: count / 2)
@@ -221,10 +221,10 @@ struct RealTransform: Sendable {
     }
 
     /// Points that `forward` and `inverse` need in each of their buffers.
-    var bufferCount: Int { binCount }
+    package var bufferCount: Int { binCount }
 
     /// Takes samples 2n and 2n + 1 as real and imaginary part n of `data` // (count / 2); leaves bins // (binCount).
-    func forward(_ data: ComplexLanes, scratch: ComplexLanes) {
+    package func forward(_ data: ComplexLanes, scratch: ComplexLanes) {
         half.run(data, scratch: scratch)
         let n = count / 2
         let first = data[0]
@@ -244,7 +244,7 @@ struct RealTransform: Sendable {
 
     /// The way back: bins in `data` // (binCount) become samples, 2n and 2n + 1 in real and imaginary part n, times
     /// count / 2. The imaginary parts of the first and last bin are taken as zero.
-    func inverse(_ data: ComplexLanes, scratch: ComplexLanes) {
+    package func inverse(_ data: ComplexLanes, scratch: ComplexLanes) {
         let n = count / 2
         let first = data[0].real, last = data[n].real
         // conj(Z), so that a forward transform runs backwards: Z = E + i·O.

@@ -1,12 +1,12 @@
 // Sixteen frames at once: the lanes of one vector are the same place in sixteen frames, so no arithmetic ever shuffles.
 
 /// One value in each of sixteen frames.
-typealias Lanes = SIMD16<Float>
+package typealias Lanes = SIMD16<Float>
 
 extension Lanes {
     /// log10 of positive normal numbers: exponent and mantissa apart, the mantissa in [√½, √2) by the polynomial of
     /// Cephes' logf (Moshier, 1992). Within 3e-7 of the true value for |log10| ≤ 1, else within 1 ulp and a half.
-    @inline(__always) var log10: Lanes {
+    @inline(__always) package var log10: Lanes {
         var bits = SIMD16<UInt32>(lanes: self)
         // Subtracting the bits of √½ moves the cut between exponents there.
         bits = bits &- 0x3F35_04F3

@@ -10,7 +10,7 @@ public struct MelFilterBank: Sendable {
     /// Bins of the spectrum, 0 to the Nyquist frequency.
     public let spectrumCount: Int
     /// Every filter's weights from its first bin on, zeros on both sides left out.
-    let filters: [(first: Int, weights: [Float])]
+    package let filters: [(first: Int, weights: [Float])]
 
     /// - Parameters:
     ///   - sampleRate: in Hz.
@@ -59,7 +59,7 @@ public struct MelFilterBank: Sendable {
 extension MelFilterBank {
     /// Filters the power spectra of sixteen frames; calls `body` with each mel bin and its values.
     @inline(__always)
-    func apply(to power: UnsafePointer<Lanes>, _ body: (Int, Lanes) -> Void) {
+    package func apply(to power: UnsafePointer<Lanes>, _ body: (Int, Lanes) -> Void) {
         for (bin, filter) in filters.enumerated() {
             var sum = Lanes.zero
             filter.weights.withUnsafeBufferPointer { weights in

@@ -3,14 +3,14 @@
 import Foundation
 
 /// The short-time power spectrum |STFT|², unnormalised, of frames under a periodic Hann window.
-struct PowerSpectrum: Sendable {
-    let frameSamples: Int
-    let hopSamples: Int
-    let transform: RealTransform
+package struct PowerSpectrum: Sendable {
+    package let frameSamples: Int
+    package let hopSamples: Int
+    package let transform: RealTransform
     /// 0.5 − 0.5 · cos(2πn / frameSamples). // (frameSamples)
-    let window: [Float]
+    package let window: [Float]
 
-    init(frameSamples: Int, hopSamples: Int) {
+    package init(frameSamples: Int, hopSamples: Int) {
         self.frameSamples = frameSamples
         self.hopSamples = hopSamples
         transform = RealTransform(count: frameSamples)
@@ -18,7 +18,7 @@ struct PowerSpectrum: Sendable {
     }
 
     /// Samples that `frames` frames need, rounded up to whole groups of sixteen.
-    func samplesNeeded(frames: Int) -> Int {
+    package func samplesNeeded(frames: Int) -> Int {
         let groups = (frames + Lanes.scalarCount - 1) / Lanes.scalarCount
         return max(0, groups * Lanes.scalarCount - 1) * hopSamples + frameSamples
     }
@@ -27,7 +27,7 @@ struct PowerSpectrum: Sendable {
     ///
     /// Frame t starts at sample t · hop. `samples` holds at least `samplesNeeded(frames:)`; frames of the last group past
     /// `frames` are computed from what lies there.
-    func forEachGroup(
+    package func forEachGroup(
         _ samples: UnsafeBufferPointer<Float>, frames: Int, _ body: (Int, UnsafePointer<Lanes>) -> Void
     ) {
         guard let base = samples.baseAddress, frames > 0 else { return }

@@ -23,7 +23,7 @@ public final class MDSReader: Sendable {
     ///
     /// - Parameter verifyHashes: whether `shard` checks the XXH64 of what it reads, where the index states one.
     /// - Throws: a `Failure` for a directory without index, an `MDSError` for a damaged one.
-    public init(directory: String, verifyHashes: Bool = true) throws {
+    public convenience init(directory: String, verifyHashes: Bool = true) throws {
         let path = directory + "/" + MDSIndex.basename
         guard access(path, F_OK) == 0 else {
             let isDirectory = access(directory + "/.", F_OK) == 0
@@ -33,16 +33,28 @@ public final class MDSReader: Sendable {
                 remedy: isDirectory ? "finish the stage that writes it" : "check the path")
         }
         let file = try MappedFile(path: path)
-        let index = try MDSError.adding(path: path) {
-            try withExtendedLifetime(file) { try MDSIndex(parsing: file.bytes) }
+        let (index, digest) = try MDSError.adding(path: path) {
+            try file.withBytes { (try MDSIndex(parsing: $0), XXH64.hash($0)) }
         }
+        self.init(
+            directory: directory, shards: index.shards, indexDigest: digest.hexDigits, verifyHashes: verifyHashes)
+    }
+
+    /// Shards of a directory that has no index yet, as their sidecars describe them. The index digest is that of the
+    /// index which these shards would have.
+    public convenience init(directory: String, shards: [MDSShardInfo], verifyHashes: Bool = true) {
+        let digest = XXH64.hash(MDSIndex(shards: shards).bytes).hexDigits
+        self.init(directory: directory, shards: shards, indexDigest: digest, verifyHashes: verifyHashes)
+    }
+
+    private init(directory: String, shards: [MDSShardInfo], indexDigest: String, verifyHashes: Bool) {
         self.directory = directory
+        self.shards = shards
+        self.indexDigest = indexDigest
         self.verifyHashes = verifyHashes
-        shards = index.shards
-        columns = index.shards.first?.configuration.columns ?? []
-        firstSamples = index.shards.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.sampleCount) }
-        sampleCount = firstSamples[index.shards.count]
-        indexDigest = withExtendedLifetime(file) { XXH64.hash(file.bytes).hexDigits }
+        columns = shards.first?.configuration.columns ?? []
+        firstSamples = shards.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.sampleCount) }
+        sampleCount = firstSamples[shards.count]
     }
 
     /// The path of a shard's file.
@@ -63,9 +75,7 @@ public final class MDSReader: Sendable {
     public func shard(_ number: Int) throws -> MDSShard {
         let info = shards[number], path = path(ofShard: number)
         return try MDSError.adding(path: path) {
-            let stored = try RawBytes(path: path, expectedCount: info.stored.byteCount) {
-                MDSError("the file has \($0) bytes, the index says \(info.stored.byteCount)")
-            }
+            let stored = try read(info.stored, path)
             try verify(stored, info.stored, "file")
             guard info.zip != nil else { return try MDSShard(stored, info: info, path: path) }
             let name = info.configuration.compression ?? ""
@@ -79,6 +89,16 @@ public final class MDSReader: Sendable {
             try stored.withBytes { try Zstd.decompress($0, into: raw.buffer) }
             try verify(raw, info.raw, "raw shard")
             return try MDSShard(raw, info: info, path: path)
+        }
+    }
+
+    private func read(_ file: MDSFileInfo, _ path: String) throws -> RawBytes {
+        do {
+            return try RawBytes(path: path, expectedCount: file.byteCount) {
+                MDSError("the file has \($0) bytes, the index says \(file.byteCount)")
+            }
+        } catch let error as FileError where error.code == ENOENT {
+            throw MDSError("the file, which the index names, is missing")
         }
     }
 

@@ -5,8 +5,9 @@
 public final class MDSShardBuilder {
     public let configuration: MDSConfiguration
     private let header: [UInt8]
-    private var sizes: [Int] = []
-    private var samples: [UInt8] = []
+    /// Kept one by one and copied once: a single buffer would be copied each time that it grows.
+    private var samples: [[UInt8]] = []
+    private var samplesBytes = 0
 
     public init(configuration: MDSConfiguration) {
         self.configuration = configuration
@@ -17,18 +18,18 @@ public final class MDSShardBuilder {
         self.init(configuration: MDSConfiguration(columns: columns, compression: compression, sizeLimit: sizeLimit))
     }
 
-    public var sampleCount: Int { sizes.count }
+    public var sampleCount: Int { samples.count }
 
     /// The bytes of the raw shard as it stands: 4 + 4 · (n + 1), the configuration, the samples.
-    public var rawByteCount: Int { rawByteCount(samples: sizes.count, bytes: samples.count) }
+    public var rawByteCount: Int { rawByteCount(samples: samples.count, bytes: samplesBytes) }
 
     private func rawByteCount(samples count: Int, bytes: Int) -> Int { 8 + 4 * count + header.count + bytes }
 
     /// Whether the reference's writer would close the shard before a sample of `sampleBytes`. Never for a first sample,
     /// however large, and never without a size limit.
     public func isFull(for sampleBytes: Int) -> Bool {
-        guard let limit = configuration.sizeLimit, !sizes.isEmpty else { return false }
-        return rawByteCount(samples: sizes.count + 1, bytes: samples.count + sampleBytes) > limit
+        guard let limit = configuration.sizeLimit, !samples.isEmpty else { return false }
+        return rawByteCount(samples: samples.count + 1, bytes: samplesBytes + sampleBytes) > limit
     }
 
     /// The size of a raw shard that held one sample of `sampleBytes` and no other.
@@ -38,10 +39,11 @@ public final class MDSShardBuilder {
     /// - Throws: `MDSError` where the shard's 32-bit offsets would not reach.
     public func append(encoded sample: [UInt8]) throws {
         guard
-            rawByteCount(samples: sizes.count + 1, bytes: samples.count + sample.count) <= MDSConfiguration.largestShard
+            rawByteCount(samples: samples.count + 1, bytes: samplesBytes + sample.count)
+                <= MDSConfiguration.largestShard
         else { throw MDSError("a shard of more than \(MDSConfiguration.largestShard) bytes") }
-        sizes.append(sample.count)
-        samples += sample
+        samples.append(sample)
+        samplesBytes += sample.count
     }
 
     /// Encodes and adds a row.
@@ -58,21 +60,21 @@ public final class MDSShardBuilder {
             filled += bytes.count
         }
         func put(word: Int) { withUnsafeBytes(of: UInt32(word).littleEndian) { put($0) } }
-        put(word: sizes.count)
-        var offset = 8 + 4 * sizes.count + header.count
+        put(word: samples.count)
+        var offset = 8 + 4 * samples.count + header.count
         put(word: offset)
-        for size in sizes {
-            offset += size
+        for sample in samples {
+            offset += sample.count
             put(word: offset)
         }
         header.withUnsafeBytes { put($0) }
-        samples.withUnsafeBytes { put($0) }
+        for sample in samples { sample.withUnsafeBytes { put($0) } }
         precondition(filled == content.count, "a shard of \(content.count) bytes was filled with \(filled)")
         defer {
-            sizes = []
             samples = []
+            samplesBytes = 0
         }
-        return MDSRawShard(configuration: configuration, sampleCount: sizes.count, content: content)
+        return MDSRawShard(configuration: configuration, sampleCount: samples.count, content: content)
     }
 }
 

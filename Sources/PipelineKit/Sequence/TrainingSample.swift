@@ -41,7 +41,7 @@ public struct FeatureChunks: Sendable, Equatable {
     /// F: stored frames of all chunks together.
     public let frames: Int
     /// Log-mel, bin by bin.
-    public let values: [Float16]  // (M, F)
+    public let values: [Float]  // (M, F)
     /// Where each chunk starts on the frame axis, and the end: chunks + 1 numbers.
     public let offsets: [Int]
     /// V of each chunk: its valid frames; at most 2 fewer than are stored.
@@ -50,7 +50,7 @@ public struct FeatureChunks: Sendable, Equatable {
     public let chunksPerClip: [Int]
 
     public init(
-        melBins: Int, frames: Int, values: [Float16], offsets: [Int], lengths: [Int], chunksPerClip: [Int]
+        melBins: Int, frames: Int, values: [Float], offsets: [Int], lengths: [Int], chunksPerClip: [Int]
     ) {
         self.melBins = melBins
         self.frames = frames

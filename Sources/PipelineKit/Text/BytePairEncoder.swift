@@ -24,8 +24,8 @@ final class BytePairEncoder: @unchecked Sendable {
     /// Appends the ids of `piece`: its own id where `vocabulary` has it, else what the merges make of its bytes.
     ///
     /// - Parameter vocabulary: the whole-piece lookup of `ignore_merges`; nil to go by merges alone.
-    func encode(_ piece: UnsafeRawBufferPointer, vocabulary: PieceTable?, into output: inout [Int32]) {
-        let hash = PieceTable.hash(piece)
+    func encode(_ piece: UnsafeRawBufferPointer, vocabulary: ByteStringTable?, into output: inout [Int32]) {
+        let hash = ByteStringTable.hash(piece)
         if cache.append(piece, hash: hash, to: &output) { return }
         let start = output.count
         let whole = vocabulary?.id(of: piece, hash: hash) ?? -1

@@ -4,7 +4,7 @@
 extension Tokenizer {
     /// The built-in byte-level vocabulary of 268 ids.
     public static let byteLevel: Tokenizer = {
-        var vocabulary = PieceTable(expectedCount: 256 + ControlToken.allCases.count)
+        var vocabulary = ByteStringTable(expectedCount: 256 + ControlToken.allCases.count)
         for byte in 0..<256 {
             let isNew = withUnsafeBytes(of: UInt8(byte)) { vocabulary.insert($0, id: byte) }
             precondition(isNew, "bytes differ")

@@ -9,7 +9,7 @@ public final class Tokenizer: Sendable {
     /// Kind, size, digest and control tokens of the vocabulary.
     public let record: TextRecord
     /// The pieces of all ids: the model's by their bytes, added tokens by their text.
-    let vocabulary: PieceTable
+    let vocabulary: ByteStringTable
     /// Whether a piece of the split that is in the vocabulary is its id, whatever the merges say.
     private let ignoreMerges: Bool
     private let merges: MergeTable
@@ -21,7 +21,7 @@ public final class Tokenizer: Sendable {
     private let idleEncoders = Mutex<[BytePairEncoder]>([])
 
     init(
-        record: TextRecord, vocabulary: PieceTable, ignoreMerges: Bool, merges: MergeTable, byteIDs: [Int32],
+        record: TextRecord, vocabulary: ByteStringTable, ignoreMerges: Bool, merges: MergeTable, byteIDs: [Int32],
         addedTokens: [AddedTokens]
     ) {
         precondition(byteIDs.count == 256, "every byte has an id")

@@ -8,7 +8,7 @@ struct TokenizerFileReader {
 
     private var parser: JSONParser
     private let fileSize: Int
-    private var vocabulary = PieceTable()
+    private var vocabulary = ByteStringTable()
     private var merges = MergeTable()
     private var added: [JSONValue] = []
     private var ignoreMerges = false
@@ -119,7 +119,7 @@ struct TokenizerFileReader {
     }
 
     private mutating func readVocabulary() throws {
-        vocabulary = PieceTable(expectedCount: fileSize / 128)
+        vocabulary = ByteStringTable(expectedCount: fileSize / 128)
         var bytes: [UInt8] = []
         try parser.expect(UInt8(ascii: "{"))
         if parser.take(UInt8(ascii: "}")) { return }

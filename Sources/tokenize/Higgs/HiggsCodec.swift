@@ -13,7 +13,7 @@ final class HiggsCodec: Sendable {
     private let semanticEncoder: SemanticEncoder
     private let acousticEncoder: AcousticEncoder
     private let join: PackedWeights
-    private let quantizer: ResidualQuantizer
+    private let quantizer: ProjectedQuantizer
     private let split: PackedWeights
     private let acousticDecoder: AcousticDecoder
 
@@ -30,7 +30,7 @@ final class HiggsCodec: Sendable {
             throw HiggsError(.noFile("config.json", found: nil), at: directory)
         }
         let file = try MappedFile(path: configPath)
-        config = try HiggsConfig(try JSONValue(parsing: file.bytes), path: configPath)
+        config = try HiggsConfig(file.withBytes { try JSONValue(parsing: $0) }, path: configPath)
         guard FileManager.default.fileExists(atPath: weightsPath) else {
             throw HiggsError(.noFile("model.safetensors", found: Self.otherWeights(in: directory)), at: directory)
         }
@@ -40,7 +40,7 @@ final class HiggsCodec: Sendable {
         semanticEncoder = try SemanticEncoder(weights, config)
         acousticEncoder = try AcousticEncoder(weights, config)
         join = try weights.linear("fc", config.hidden, config.hidden)
-        quantizer = try ResidualQuantizer(weights, config)
+        quantizer = try ProjectedQuantizer(weights, config)
         split = try weights.linear("fc2", config.acoustic.hidden, config.hidden)
         acousticDecoder = try AcousticDecoder(weights, config)
     }

@@ -19,7 +19,7 @@ extension TrainConfig {
     init(file: String, flags: Flags = Flags()) throws {
         let text: String
         do {
-            guard let valid = String(validating: Array(try MappedFile(path: file).bytes), as: UTF8.self) else {
+            guard let valid = try MappedFile(path: file).withBytes({ String(validating: $0, as: UTF8.self) }) else {
                 throw ConfigError.syntax(location: file.escapedForTerminal, problem: "not UTF-8")
             }
             text = valid

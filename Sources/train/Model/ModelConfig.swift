@@ -25,6 +25,11 @@ struct ModelConfig: Sendable, Equatable {
         var originalMaximumPositions: Int
     }
 
+    /// How the checkpoint that this config belongs to names its tensors and keys.
+    var layout: CheckpointLayout
+    /// config.json as it was read, or as it is written for a model that was described; saved back unchanged.
+    var document: JSONValue
+
     var vocabularySize: Int  // V
     var width: Int  // C
     var feedForwardWidth: Int  // F of the text feed-forward

@@ -56,6 +56,9 @@ struct PackedBatch: Sendable {
     /// T: positions of all sequences, feature and code positions included.
     var positions: Int { kinds.count }
 
+    /// Positions of the longest sequence.
+    var longest: Int { sequences.map(\.count).max() ?? 0 }
+
     private static func joined(_ grids: [DelayedCodes], codebooks: Int) -> [Int32] {
         (0..<codebooks).flatMap { k in
             grids.flatMap { $0.values[k * $0.positions..<(k + 1) * $0.positions] }

@@ -1,6 +1,10 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101) as torch.optim.AdamW computes it.
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101) as torch.optim.AdamW (PyTorch 2, single tensor) computes it: decay
+// first, bias correction, epsilon outside the root.
 
-/// AdamW over the trained tensors of a model.
+import Foundation
+import PipelineKit
+
+/// AdamW over the trained tensors of a model. Weight decay acts on tensors of two or more dimensions.
 final class AdamW {
     struct Options: Sendable, Equatable {
         var beta1: Float = 0.9
@@ -9,20 +13,127 @@ final class AdamW {
         var weightDecay: Float = 0.01
     }
 
+    let options: Options
     /// Steps done.
     private(set) var stepCount = 0
+    private let parameters: ParameterStore
+    /// Mean and mean square of the gradients, at the trained tensors' offsets.
+    private let firstMoments: UnsafeMutableBufferPointer<Float>
+    private let secondMoments: UnsafeMutableBufferPointer<Float>
 
-    init(_ parameters: ParameterStore, options: Options) {}
+    init(_ parameters: ParameterStore, options: Options) {
+        self.options = options
+        self.parameters = parameters
+        firstMoments = .allocate(capacity: parameters.trainedExtent)
+        secondMoments = .allocate(capacity: parameters.trainedExtent)
+        firstMoments.initialize(repeating: 0)
+        secondMoments.initialize(repeating: 0)
+    }
 
-    /// One update: gradients are multiplied by `gradientScale` (of clipping) as they are read.
-    func step(learningRate: Float, gradientScale: Float = 1) {}
+    deinit {
+        firstMoments.deallocate()
+        secondMoments.deallocate()
+    }
 
-    /// min(1, maximum / (norm + 1e-6)); 1 where `maximum` is nil.
-    static func clippingScale(norm: Double, maximum: Float?) -> Float { 1 }
+    /// One update of all trained tensors.
+    ///
+    /// - Parameter gradientScale: what gradients are multiplied by as they are read: clipping's factor.
+    func step(learningRate: Float, gradientScale: Float = 1) {
+        stepCount += 1
+        // Powers in double precision, as Python has them.
+        let correction1 = 1 - pow(Double(options.beta1), Double(stepCount))
+        let correction2 = 1 - pow(Double(options.beta2), Double(stepCount))
+        let stepSize = Float(Double(learningRate) / correction1)
+        let rootCorrection = Float(correction2.squareRoot())
+        for entry in parameters.entries where entry.isTrained {
+            guard let gradients = parameters.gradients(entry) else { continue }
+            let decay = entry.takesWeightDecay ? 1 - learningRate * options.weightDecay : 1
+            update(
+                parameters.values(entry), gradients, at: entry.offset, decay: decay, gradientScale: gradientScale,
+                stepSize: stepSize, rootCorrection: rootCorrection)
+        }
+    }
 
-    /// Writes the moments and the step count.
-    func save(to path: String) throws {}
+    private func update(
+        _ values: UnsafeMutableBufferPointer<Float>, _ gradients: UnsafeMutableBufferPointer<Float>, at offset: Int,
+        decay: Float, gradientScale: Float, stepSize: Float, rootCorrection: Float
+    ) {
+        guard let p = values.baseAddress, let g = gradients.baseAddress, let m = firstMoments.baseAddress,
+            let v = secondMoments.baseAddress
+        else { return }
+        let beta1 = options.beta1, beta2 = options.beta2, epsilon = options.epsilon
+        let inverseRoot = 1 / rootCorrection
+        forEachBlock(values.count) { i, n in
+            let gradient = Lanes(at: g + i, upTo: n) * gradientScale
+            let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
+            let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
+            store(mean, m + offset + i, upTo: n)
+            store(square, v + offset + i, upTo: n)
+            let denominator = square.squareRoot() * inverseRoot + epsilon
+            store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+        }
+    }
 
-    /// Reads what `save` wrote for the same model.
-    func load(from path: String) throws {}
+    /// min(1, maximum / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ scales; 1 where there is no maximum.
+    static func clippingScale(norm: Double, maximum: Float?) -> Float {
+        guard let maximum else { return 1 }
+        return Float(min(1, Double(maximum) / (norm + 1e-6)))
+    }
+
+    // MARK: - Checkpoints
+
+    /// Writes the moments, by tensor name with `.m` and `.v`, and the step count.
+    /// - Throws: `FileError`.
+    func save(to path: String) throws {
+        var writer = SafetensorsWriter(metadata: [("format", "pt"), ("step", String(stepCount))])
+        for entry in parameters.entries where entry.isTrained {
+            writer.add(entry.name + ".m", shape: entry.shape, borrowing: slice(firstMoments, entry))
+            writer.add(entry.name + ".v", shape: entry.shape, borrowing: slice(secondMoments, entry))
+        }
+        try writer.write(to: path)
+    }
+
+    /// Reads what `save` wrote for a model with the same tensors.
+    /// - Throws: `FileError`, `SafetensorsError`, `CheckpointError`. The optimizer is then left as it was.
+    func load(from path: String) throws {
+        let file = try SafetensorsFile(path: path)
+        guard let text = file.metadata.first(where: { $0.key.utf8.elementsEqual("step".utf8) })?.value,
+            let steps = Int(text), steps >= 0
+        else { throw SafetensorsError(path: path, .header("it has no step count: not an optimizer's state")) }
+        var error = CheckpointError(path: path)
+        var found: [(SafetensorsTensor, UnsafeMutableBufferPointer<Float>)] = []
+        for entry in parameters.entries where entry.isTrained {
+            for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)] {
+                let name = entry.name + suffix
+                guard let tensor = file.tensor(name) else {
+                    error.missing.append(name)
+                    continue
+                }
+                guard tensor.shape == entry.shape else {
+                    error.misshaped.append(.init(name: name, got: tensor.shape, expected: entry.shape))
+                    continue
+                }
+                guard tensor.elementType == .float32 else {
+                    throw SafetensorsError(
+                        path: path, tensor: name,
+                        .elementType(got: tensor.elementType.safetensorsName, expected: "F32"))
+                }
+                found.append((tensor, UnsafeMutableBufferPointer(mutating: slice(moments, entry))))
+            }
+        }
+        let names = Set(found.map { Array($0.0.name.utf8) })
+        if error.missing.isEmpty, error.misshaped.isEmpty {
+            error.unexpected = file.tensors.map(\.name).filter { !names.contains(Array($0.utf8)) }
+        }
+        guard error.isEmpty else { throw error }
+        for (tensor, target) in found { try tensor.copyFloats(into: target) }
+        stepCount = steps
+        withExtendedLifetime(file) {}
+    }
+
+    private func slice(
+        _ moments: UnsafeMutableBufferPointer<Float>, _ entry: ParameterStore.Entry
+    ) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(rebasing: moments[entry.offset..<entry.offset + entry.count])
+    }
 }

@@ -1,0 +1,43 @@
+// shard.00012.json, beside each shard: what the shard was made from and what it holds. Written after the shard; a shard
+// without a sidecar that fits it does not exist for a stage.
+
+import Foundation
+
+/// The sidecar of one shard.
+public struct ShardSidecar: Sendable {
+    /// Says what the shard was made from; see `StageIdentity.key`.
+    public var key: String
+    /// The shard's entry in the index.
+    public var shard: MDSShardInfo
+    /// What the shard holds; stage.json sums them over all shards.
+    public var counts: JSONObject
+    /// What a stage without input shards needs to go on after this one.
+    public var resume: JSONObject
+
+    public init(key: String, shard: MDSShardInfo, counts: JSONObject, resume: JSONObject = [:]) {
+        self.key = key
+        self.shard = shard
+        self.counts = counts
+        self.resume = resume
+    }
+
+    /// `shard.00012.json`.
+    static func basename(_ number: Int) -> String { MDSRawShard.basename(number) + ".json" }
+
+    var bytes: [UInt8] {
+        var json: JSONObject = ["key": .string(key), "shard": shard.json, "counts": .object(counts)]
+        if !resume.members.isEmpty { json["resume"] = .object(resume) }
+        return Array((JSONValue.object(json).pythonDump() + "\n").utf8)
+    }
+
+    /// Reads a sidecar; nil where there is none or what there is was not written by us.
+    init?(path: String) throws {
+        guard access(path, F_OK) == 0 else { return nil }
+        let file = try MappedFile(path: path)
+        let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
+        guard let json, let key = json["key"]?.stringValue, let entry = json["shard"],
+            let shard = try? MDSShardInfo(json: entry), let counts = json["counts"]?.objectValue
+        else { return nil }
+        self.init(key: key, shard: shard, counts: counts, resume: json["resume"]?.objectValue ?? [:])
+    }
+}

@@ -1,0 +1,230 @@
+// The one loop of featurize and tokenize: shard by shard, the samples of a shard in parallel, their order kept.
+// Memory: the raw bytes of the shard in hand and of the next one, which is read meanwhile, and the output in hand.
+
+import Foundation
+
+/// What a run of a stage did.
+public struct StageSummary: Sendable {
+    public var stage: String
+    /// Shards of the output.
+    public var shards: Int
+    /// Samples of the output.
+    public var samples: Int
+    /// Shards that were done before.
+    public var skipped: Int
+    public var seconds: Double
+    /// The size of all shard files.
+    public var bytes: Int
+    /// As in stage.json.
+    public var counts: JSONObject
+    /// Whether the directory was whole before.
+    public var wasDone: Bool
+
+    /// The object that `--json` prints.
+    public var json: JSONValue {
+        [
+            "stage": .string(stage), "shards": .int(shards), "samples": .int(samples), "skipped": .int(skipped),
+            "seconds": .double((seconds * 1000).rounded() / 1000), "bytes": .int(bytes), "counts": .object(counts),
+        ]
+    }
+
+    /// Tells a person on stderr, and with `--json` a program on stdout.
+    public func report(_ flags: StageFlags) {
+        if wasDone {
+            Console.log.info("everything is done already: \(shards) shards, \(samples) samples")
+        } else {
+            let skippedNote = skipped > 0 ? " (\(skipped) done before)" : ""
+            let megabytes = (Double(bytes) / 1e5).rounded() / 10
+            Console.log.info(
+                "\(shards) shards\(skippedNote), \(samples) samples, \(megabytes) MB in \(Progress.clock(seconds))")
+        }
+        if flags.json { Console.print(json.pythonDump(ascii: false)) }
+    }
+}
+
+extension ShardStage {
+    /// Runs the stage over a finished directory, going on where an earlier run stopped.
+    ///
+    /// - Returns: what was done; `report` tells it.
+    /// - Throws: a `Failure` (bad usage) for an input that is missing, unfinished or lacks a column; `StageMismatch`;
+    ///   `StageFailures` once everything else is done; `MDSError` for a damaged input shard; `FileError`; `Interrupted`.
+    @discardableResult
+    public func run(input: String, output: String, flags: StageFlags) throws -> StageSummary {
+        try StageRunner(stage: self, input: input, output: output, flags: flags, faultPoint: nil).run()
+    }
+}
+
+/// One run of a stage. Used by one thread.
+final class StageRunner<Stage: ShardStage> {
+    private let stage: Stage
+    private let flags: StageFlags
+    private let reader: MDSReader
+    private let writer: ShardDirectoryWriter
+    private let identity: StageIdentity
+    private let configuration: MDSConfiguration
+    private let start = ContinuousClock.now
+    private var failures: [SampleFailure] = []
+    private var failureCount = 0
+    private var failedShards = 0
+
+    init(stage: Stage, input: String, output: String, flags: StageFlags, faultPoint: FaultPoint?) throws {
+        self.stage = stage
+        self.flags = flags
+        reader = try Self.open(input, for: stage)
+        let compression = flags.compression ?? stage.defaultCompression
+        var options = stage.options
+        options["compression"] = .string("\(compression)")
+        identity = StageIdentity(
+            stage: stage.name, outputVersion: stage.outputVersion, options: options,
+            input: ["digest": .string(reader.indexDigest)], records: stage.records)
+        configuration = MDSConfiguration(columns: stage.columns, compression: compression)
+        writer = try ShardDirectoryWriter(
+            directory: output, identity: identity, configuration: configuration, replace: flags.replace,
+            faultPoint: faultPoint)
+    }
+
+    private static func open(_ input: String, for stage: Stage) throws -> MDSReader {
+        guard access(input + "/" + MDSIndex.basename, F_OK) == 0 else {
+            let isThere = access(input + "/.", F_OK) == 0
+            throw Failure(
+                .badUsage, isThere ? "not finished: it has no index.json" : "no such directory",
+                at: input.escapedForTerminal, remedy: "run \(stage.inputStage) first")
+        }
+        let reader = try MDSReader(directory: input)
+        let names = Set(reader.columns.map { Array($0.name.utf8) })
+        if !reader.shards.isEmpty, let missing = stage.inputColumns.first(where: { !names.contains(Array($0.utf8)) }) {
+            throw Failure(
+                .badUsage, "has no column '\(missing)', which \(stage.name) reads", at: input.escapedForTerminal,
+                remedy: "name the directory that \(stage.inputStage) wrote")
+        }
+        return reader
+    }
+
+    func run() throws -> StageSummary {
+        let keys = try reader.shards.indices.map(key)
+        var todo: [Int] = []
+        for (number, key) in keys.enumerated() where try !isDone(number, key) { todo.append(number) }
+        if !todo.isEmpty { try process(todo, keys: keys) }
+        if failureCount > 0 {
+            // Even where no shard was written: what is there is not what this run was asked for.
+            try writer.begin()
+            throw StageFailures(stage: stage.name, count: failureCount, shardCount: failedShards, first: failures)
+        }
+        let wasDone = try !writer.finish(shards: keys.count)
+        return try summary(skipped: keys.count - todo.count, wasDone: wasDone)
+    }
+
+    /// The key of the output for an input shard.
+    private func key(_ number: Int) throws -> String {
+        let info = reader.shards[number]
+        guard let raw = info.raw.xxh64 else {
+            throw MDSError(
+                "the index states no xxh64, by which a change of the shard would be noticed",
+                path: reader.path(ofShard: number))
+        }
+        return identity.key(of: ["raw": .string(raw), "zip": info.zip?.xxh64.map(JSONValue.string) ?? .null])
+    }
+
+    private func isDone(_ number: Int, _ key: String) throws -> Bool {
+        guard let sidecar = try writer.sidecar(number) else { return false }
+        return sidecar.key.utf8.elementsEqual(key.utf8)
+            && sidecar.shard.sampleCount == reader.shards[number].sampleCount
+    }
+
+    private func process(_ todo: [Int], keys: [String]) throws {
+        if todo.count < keys.count {
+            Console.log.info("\(keys.count - todo.count) of \(keys.count) shards are done already")
+        }
+        let waiting = todo.reduce(0) { $0 + reader.shards[$1].sampleCount }
+        let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
+        defer { progress.finish() }
+        var next = todo[...]
+        // One shard is read ahead while another is processed.
+        try orderedMap(
+            workers: 1, window: 2,
+            next: { next.popFirst() },
+            transform: { [reader] number in (number, try reader.shard(number)) },
+            drain: { number, shard in try process(shard, as: number, key: keys[number], progress) })
+    }
+
+    private enum Outcome: Sendable {
+        case row(encoded: [UInt8], counts: JSONObject)
+        case failure(SampleFailure)
+    }
+
+    private func process(_ shard: MDSShard, as number: Int, key: String, _ progress: Progress) throws {
+        let builder = MDSShardBuilder(configuration: configuration)
+        var counts = JSONObject()
+        var hasFailed = false
+        var samples = 0..<shard.count
+        try orderedMap(
+            workers: flags.workers,
+            next: {
+                try Interrupt.check()
+                return samples.popFirst()
+            },
+            transform: { [stage, configuration] in try Self.outcome(stage, configuration, shard, $0) },
+            drain: { outcome in
+                try Interrupt.check()
+                progress.advance()
+                switch outcome {
+                case .row(let encoded, let rowCounts):
+                    if hasFailed { return }
+                    try builder.append(encoded: encoded)
+                    counts.add(counts: rowCounts)
+                case .failure(let failure):
+                    hasFailed = true
+                    note(failure)
+                }
+            })
+        if hasFailed {
+            failedShards += 1
+        } else {
+            try writer.write(try builder.finish(), as: number, key: key, counts: counts)
+        }
+    }
+
+    private func note(_ failure: SampleFailure) {
+        failureCount += 1
+        guard failures.count < StageFailures.named else { return }
+        failures.append(failure)
+        Console.log.error("\(failure)")
+    }
+
+    private static func outcome(
+        _ stage: Stage, _ configuration: MDSConfiguration, _ shard: MDSShard, _ sample: Int
+    ) throws -> Outcome {
+        do {
+            let row = try shard.row(sample, columns: stage.inputColumns)
+            let output = try stage.process(row)
+            precondition(output["id"] == row["id"], "\(stage.name) changed the id of a sample")
+            return .row(encoded: try configuration.encode(output), counts: try stage.counts(of: output))
+        } catch {
+            var cause = Failure(error)
+            let id = try? shard.sample(sample).string("id")
+            // What the shard's own errors say of the place stands in the sample's failure.
+            if let error = error as? MDSError, error.path != nil {
+                cause.location = error.column.map { "column \($0.escapedForTerminal)" }
+            }
+            let failure = SampleFailure(shard: shard.path, sample: sample, id: id, cause: cause)
+            guard cause.status == .badData else {
+                if cause.status == .interrupted { throw error }
+                throw Failure(cause.status, "\(failure)", remedy: nil)
+            }
+            return .failure(failure)
+        }
+    }
+
+    private func summary(skipped: Int, wasDone: Bool) throws -> StageSummary {
+        var counts = JSONObject()
+        var bytes = 0
+        for number in reader.shards.indices {
+            guard let sidecar = try writer.sidecar(number) else { continue }
+            counts.add(counts: sidecar.counts)
+            bytes += sidecar.shard.stored.byteCount
+        }
+        return StageSummary(
+            stage: stage.name, shards: reader.shards.count, samples: reader.sampleCount, skipped: skipped,
+            seconds: (ContinuousClock.now - start).seconds, bytes: bytes, counts: counts, wasDone: wasDone)
+    }
+}

@@ -1,0 +1,147 @@
+// The two directories that ingest writes, split at the same rows. Shards are built here; how they get onto the disk is
+// ShardDirectoryWriter's.
+
+import Foundation
+import PipelineKit
+
+/// samples/ and audio/ of a WORK. Not thread-safe.
+final class IngestOutput {
+    let samples: ShardDirectoryWriter
+    let audio: ShardDirectoryWriter
+    /// The number of the shard in hand.
+    private(set) var number = 0
+    private let sampleBuilder: MDSShardBuilder
+    private let audioBuilder: MDSShardBuilder
+    /// What the shard in hand holds.
+    private var kept = IngestCounts.Kept()
+
+    /// Opens both directories and takes their locks; changes nothing in them.
+    ///
+    /// - Parameters:
+    ///   - options: those that shape the output.
+    ///   - input: the manifest's digest and the root of its paths.
+    init(_ run: IngestOptions, options: JSONObject, input: JSONObject, text: TextRecord) throws {
+        func writer(
+            _ name: String, _ columns: [MDSColumn], _ compression: ShardCompression, sizeLimit: Int?,
+            records: JSONObject
+        ) throws -> ShardDirectoryWriter {
+            var all = options
+            all["compression"] = .string("\(compression)")
+            let identity = StageIdentity(
+                stage: "ingest", outputVersion: IngestOptions.outputVersion, options: all, input: input,
+                records: records)
+            return try ShardDirectoryWriter(
+                directory: run.output + "/" + name, identity: identity,
+                configuration: MDSConfiguration(columns: columns, compression: compression, sizeLimit: sizeLimit),
+                replace: run.replace)
+        }
+        samples = try writer(
+            "samples", RowColumns.samples, run.samplesCompression, sizeLimit: nil, records: ["text": text.json])
+        audio = try writer(
+            "audio", RowColumns.audio, run.audioCompression, sizeLimit: run.shardSize, records: [:])
+        sampleBuilder = MDSShardBuilder(configuration: samples.configuration)
+        audioBuilder = MDSShardBuilder(configuration: audio.configuration)
+    }
+
+    /// The states of the finished pairs of shards from the first on, and their shards in samples/.
+    func finishedShards(input: JSONObject) throws -> [(state: ResumeState, samples: MDSShardInfo)] {
+        var finished: [(state: ResumeState, samples: MDSShardInfo)] = []
+        _ = try ShardDirectoryWriter.resumePoint(of: [samples, audio]) { number, sidecars in
+            guard let state = ResumeState(json: sidecars[0].resume), state == ResumeState(json: sidecars[1].resume),
+                sidecars[0].key == key(samples, number, state, input),
+                sidecars[1].key == key(audio, number, state, input)
+            else { return false }
+            finished.append((state, sidecars[0].shard))
+            return true
+        }
+        return finished
+    }
+
+    private func key(
+        _ writer: ShardDirectoryWriter, _ number: Int, _ state: ResumeState, _ input: JSONObject
+    ) -> String {
+        // Not the whole manifest's digest: a shard only depends on the rows up to its own.
+        var source = state.json
+        source["shard"] = .int(number)
+        source["audio_root"] = input["audio_root"]
+        return writer.identity.key(of: .object(source))
+    }
+
+    /// Goes on behind the first `count` shards.
+    func resume(at count: Int) {
+        precondition(audioBuilder.sampleCount == 0, "a run resumes before its first row")
+        number = count
+    }
+
+    /// Whether a row is too large for any shard.
+    func isTooLarge(_ audioSample: [UInt8]) -> Bool {
+        audioBuilder.rawByteCount(ofSingle: audioSample.count) > IngestOptions.largestShard
+    }
+
+    /// Whether the shard in hand must be closed before a row.
+    func isFull(for audioSample: [UInt8], seconds: Double) -> Bool {
+        audioBuilder.sampleCount > 0
+            && (audioBuilder.isFull(for: audioSample.count)
+                || kept.seconds + seconds > RowPreparer.longestRowSeconds)
+    }
+
+    /// Whether the shard in hand holds nothing.
+    var isEmpty: Bool { audioBuilder.sampleCount == 0 }
+
+    /// Adds a row to the shard in hand.
+    func append(samples: [UInt8], audio: [UInt8], counts: IngestCounts.Kept) throws {
+        try sampleBuilder.append(encoded: samples)
+        try audioBuilder.append(encoded: audio)
+        kept.add(counts)
+    }
+
+    /// Writes the shard in hand to both directories, samples first. A shard that is there with the same bytes stays.
+    func close(_ state: ResumeState, input: JSONObject) throws {
+        for (writer, builder) in [(samples, sampleBuilder), (audio, audioBuilder)] {
+            let shard = try builder.finish()
+            let key = key(writer, number, state, input)
+            if let old = try writer.sidecar(number), old.key == key,
+                IngestCounts.Kept(json: .object(old.counts)) == kept,
+                old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits })
+            {
+                continue
+            }
+            try writer.write(shard, as: number, key: key, counts: kept.json, resume: state.json)
+        }
+        number += 1
+        kept = IngestCounts.Kept()
+    }
+
+    /// Makes it visible that both directories are being changed.
+    func begin() throws {
+        try samples.begin()
+        try audio.begin()
+    }
+
+    /// Ends both directories.
+    ///
+    /// - Returns: whether anything had to be written.
+    func finish(tokenizer: [UInt8]?, counts: IngestCounts) throws -> Bool {
+        try placeTokenizer(tokenizer)
+        let wroteSamples = try samples.finish(shards: number, counts: counts.json)
+        let wroteAudio = try audio.finish(shards: number)
+        return wroteSamples || wroteAudio
+    }
+
+    /// Puts the copy of the tokenizer into samples/, or takes away one that is not used any more.
+    private func placeTokenizer(_ bytes: [UInt8]?) throws {
+        let path = samples.directory + "/tokenizer.json"
+        let isThere = access(path, F_OK) == 0
+        if let bytes {
+            if isThere {
+                let file = try MappedFile(path: path)
+                if file.withBytes({ $0.elementsEqual(bytes) }) { return }
+            }
+            try samples.begin()
+            try AtomicFile.write(bytes, to: path)
+        } else if isThere {
+            try samples.begin()
+            if unlink(path) != 0 { throw FileError("remove", path) }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// stage.json as people and scripts see it.
+
+import PipelineKit
+
+extension StageRecord {
+    /// Stage, options, input, counts and records, one a line; nested members by dotted names.
+    var table: Table {
+        var table = Table([("", .left), ("", .left)])
+        table.add(["stage", "\(identity.stage) (output version \(identity.outputVersion))"])
+        func add(_ value: JSONValue, _ name: String) {
+            guard let object = value.objectValue else {
+                table.add([name, (value.stringValue ?? value.pythonDump(ascii: false)).truncated(to: 100)])
+                return
+            }
+            for (key, member) in object.members { add(member, "\(name).\(key)") }
+        }
+        add(.object(identity.options), "options")
+        add(.object(identity.input), "input")
+        add(.object(counts), "counts")
+        add(.object(identity.records), "records")
+        return table
+    }
+
+    /// The record as one object.
+    var json: JSONObject {
+        [
+            "stage": .string(identity.stage), "output_version": .int(identity.outputVersion),
+            "options": .object(identity.options), "input": .object(identity.input), "counts": .object(counts),
+            "records": .object(identity.records),
+        ]
+    }
+}

@@ -1,0 +1,40 @@
+// Rows of a table by id, and sums of rows over codebooks.
+
+/// y[rows[i]] = Σ over j of table[ids[i, j]].
+///
+/// With one id a row this is the text embedding; with Q ids, of which the k-th lies in the k-th codebook's part of the
+/// table, the code embedding.
+enum Embedding {
+    /// - Parameters:
+    ///   - table: (V, C).
+    ///   - ids: one or more a row, row by row, below V.
+    ///   - rows: the rows of y that are overwritten.
+    static func forward(table: Matrix, ids: [Int32], rows: [Int32], y: Matrix) {
+        let perRow = check(table, ids, rows, y)
+        for (i, row) in rows.enumerated() {
+            let target = y.row(Int(row))
+            target.update(from: table.row(Int(ids[i * perRow])), count: y.columns)
+            for j in 1..<max(1, perRow) { add(table.row(Int(ids[i * perRow + j])), to: target, count: y.columns) }
+        }
+    }
+
+    /// Adds the rows of dy to the table's gradient.
+    static func backward(dTable: Matrix, ids: [Int32], rows: [Int32], dy: Matrix) {
+        let perRow = check(dTable, ids, rows, dy)
+        for (i, row) in rows.enumerated() {
+            for j in 0..<perRow { add(dy.row(Int(row)), to: dTable.row(Int(ids[i * perRow + j])), count: dy.columns) }
+        }
+    }
+
+    /// The number of ids a row.
+    private static func check(_ table: Matrix, _ ids: [Int32], _ rows: [Int32], _ y: Matrix) -> Int {
+        precondition(table.columns == y.columns, "a table of \(table.columns) columns for rows of \(y.columns)")
+        if rows.isEmpty {
+            precondition(ids.isEmpty, "ids without rows")
+            return 0
+        }
+        precondition(!ids.isEmpty && ids.count % rows.count == 0, "\(ids.count) ids for \(rows.count) rows")
+        precondition(ids.allSatisfy { 0 <= $0 && Int($0) < table.rows }, "an id is outside of \(table.rows) rows")
+        return ids.count / rows.count
+    }
+}

@@ -1,0 +1,43 @@
+// Moving rows between the order of the sequence and packed groups, so that each group runs through its own weights.
+
+/// Where the i-th row of a group lies in the other matrix.
+enum RowPlacement {
+    /// At its own place in the sequence.
+    case kept
+    /// In the group's order, from a first row on.
+    case packed(from: Int)
+
+    @inline(__always) func place(of i: Int, row: Int32) -> Int {
+        switch self {
+        case .kept: Int(row)
+        case .packed(let first): first + i
+        }
+    }
+}
+
+enum Rows {
+    /// packed[i] = x[rows[i]].
+    static func gather(_ x: Matrix, rows: [Int32], packed: Matrix) {
+        precondition(packed.rows == rows.count && packed.columns == x.columns, "gather of \(rows.count) rows")
+        for (i, row) in rows.enumerated() { packed.row(i).update(from: x.row(Int(row)), count: x.columns) }
+    }
+
+    /// y[rows[i]] += packed[i]: the twin of `gather`, and the residual connection of packed rows.
+    static func scatterAdd(_ packed: Matrix, rows: [Int32], y: Matrix) {
+        precondition(packed.rows == rows.count && packed.columns == y.columns, "scatter of \(rows.count) rows")
+        for (i, row) in rows.enumerated() { add(packed.row(i), to: y.row(Int(row)), count: y.columns) }
+    }
+
+    /// z = x + y.
+    static func sum(_ x: Matrix, _ y: Matrix, z: Matrix) {
+        precondition(x.count == y.count && y.count == z.count, "sum of different extents")
+        z.base.update(from: x.base, count: x.count)
+        add(y.base, to: z.base, count: y.count)
+    }
+
+    /// x += y.
+    static func accumulate(_ y: Matrix, into x: Matrix) {
+        precondition(x.count == y.count, "sum of different extents")
+        add(y.base, to: x.base, count: y.count)
+    }
+}

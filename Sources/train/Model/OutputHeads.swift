@@ -1,0 +1,149 @@
+// The final norm, the text head and the audio heads, computed only at rows that have labels. Loss, its gradient and the
+// heads' backward pass are made block by block, so that logits of a large vocabulary are never held whole.
+
+import PipelineKit
+
+/// The tensors behind the last layer.
+struct OutputHeads {
+    let norm: Parameter  // (1, C)
+    /// nil where the model has none.
+    let text: Parameter?  // (V, C)
+    let audio: Parameter  // (Q · (K + 2), C)
+
+    init(_ config: ModelConfig, of parameters: ParameterStore) {
+        norm = parameters[.finalNorm]
+        text = config.hasTextHead ? parameters[.textHead] : nil
+        audio = parameters[.audioHead]
+    }
+}
+
+/// Memory of the heads.
+struct OutputHeadsScratch {
+    /// Logits of a block hold about so many values: 64 MiB.
+    private static let blockValues = 1 << 24
+
+    /// The rows with text labels, then those with audio labels, normalised.
+    let normalized: Matrix  // (L, C)
+    let inverse: Matrix  // (1, T)
+    let logits: Matrix  // (1, block · classes)
+    let dNormalized: Matrix  // (L, C); empty without training
+
+    init(_ heads: OutputHeads, plan: BatchPlan, isTraining: Bool, _ arena: inout ArenaCursor) {
+        let textRows = heads.text == nil ? 0 : plan.targets.textRows.count
+        let audioRows = plan.targets.audioRows.count
+        let width = heads.norm.value.count
+        normalized = arena.matrix(textRows + audioRows, width)
+        inverse = arena.matrix(1, plan.rows)
+        func values(_ head: Parameter?, rows: Int) -> Int {
+            head.map { min(rows, Self.blockRows($0)) * $0.value.rows } ?? 0
+        }
+        logits = arena.matrix(1, max(values(heads.text, rows: textRows), values(heads.audio, rows: audioRows)))
+        dNormalized = arena.matrix(isTraining ? textRows + audioRows : 0, width)
+    }
+
+    /// How many rows' logits are held at a time.
+    static func blockRows(_ head: Parameter) -> Int { max(64, blockValues / head.value.rows) }
+}
+
+/// The cross-entropy of every label, for probes.
+struct LabelLosses: Sendable, Equatable {
+    var targets: ShiftedTargets
+    /// One a text row.
+    var text: [Float] = []
+    /// Row by row; 0 where a codebook has no label.
+    var audio: [Float] = []  // (audio rows, Q)
+}
+
+extension OutputHeads {
+    /// What the gradients of one pass are scaled by.
+    struct GradientScales {
+        var text: Float
+        var codebooks: [Float]  // (Q)
+    }
+
+    /// Losses of all labels; with `scales` also the gradients of the heads, the norm and the hidden state.
+    ///
+    /// - Parameters:
+    ///   - x: (T, C), the output of the last layer.
+    ///   - dx: (T, C), overwritten; looked at only with `scales`.
+    ///   - labelLosses: receives each label's loss where it is not nil.
+    func pass(
+        _ x: Matrix, dx: Matrix?, plan: BatchPlan, config: ModelConfig, smoothing: Float, scales: GradientScales?,
+        scratch s: OutputHeadsScratch, labelLosses: inout LabelLosses?
+    ) -> LossSums {
+        let targets = plan.targets
+        let textRows = text == nil ? [] : targets.textRows
+        let textCount = textRows.count
+        var sums = LossSums(codebooks: config.codebooks)
+        RMSNorm.forward(
+            x, rows: textRows, weight: norm.value, epsilon: config.normEpsilon, y: s.normalized,
+            placement: .packed(from: 0), inverse: s.inverse)
+        RMSNorm.forward(
+            x, rows: targets.audioRows, weight: norm.value, epsilon: config.normEpsilon, y: s.normalized,
+            placement: .packed(from: textCount), inverse: s.inverse)
+        if let text {
+            sums.counts.text = textCount
+            head(text, rows: 0..<textCount, isTrained: scales.map { $0.text != 0 } ?? false, s) { row, logits in
+                let (loss, _) = CrossEntropy.row(
+                    logits, classes: config.vocabularySize, label: Int(targets.textLabels[row]),
+                    smoothing: smoothing, gradientScale: scales?.text)
+                sums.text += Double(loss)
+                labelLosses?.text.append(loss)
+            }
+        }
+        let classes = config.codebookClasses
+        let isAudioTrained = scales.map { $0.codebooks.contains { $0 != 0 } } ?? false
+        head(audio, rows: textCount..<s.normalized.rows, isTrained: isAudioTrained, s) { row, logits in
+            for k in 0..<config.codebooks {
+                let cell = logits + k * classes
+                let label = targets.audioLabels[row * config.codebooks + k]
+                guard label != ignoredLabel else {
+                    if scales != nil { cell.update(repeating: 0, count: classes) }
+                    labelLosses?.audio.append(0)
+                    continue
+                }
+                let (loss, best) = CrossEntropy.row(
+                    cell, classes: classes, label: Int(label), smoothing: smoothing,
+                    gradientScale: scales?.codebooks[k])
+                sums.codebooks[k] += Double(loss)
+                sums.counts.codebooks[k] += 1
+                if label == config.streamEOS {
+                    sums.eosLabels[k] += 1
+                    sums.eosHits[k] += best == Int(label) ? 1 : 0
+                }
+                labelLosses?.audio.append(loss)
+            }
+        }
+        if scales != nil, let dx {
+            dx.fill(0)
+            RMSNorm.backward(
+                x, rows: textRows, weight: norm, inverse: s.inverse, dx: dx, dy: s.dNormalized,
+                placement: .packed(from: 0))
+            RMSNorm.backward(
+                x, rows: targets.audioRows, weight: norm, inverse: s.inverse, dx: dx, dy: s.dNormalized,
+                placement: .packed(from: textCount))
+        }
+        return sums
+    }
+
+    /// One head over some rows of the normalised block. `body` gets each row's logits, counted from 0, and replaces them
+    /// by their gradient where the pass trains.
+    private func head(
+        _ head: Parameter, rows: Range<Int>, isTrained: Bool, _ s: OutputHeadsScratch,
+        body: (Int, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let block = OutputHeadsScratch.blockRows(head)
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
+            let range = start..<min(start + block, rows.upperBound)
+            let x = s.normalized.rows(range)
+            let logits = Matrix(base: s.logits.base, rows: range.count, columns: head.value.rows)
+            Linear.forward(x, weight: head.value, y: logits)
+            for row in 0..<range.count { body(start - rows.lowerBound + row, logits.row(row)) }
+            if isTrained {
+                Linear.backward(x, weight: head, dx: s.dNormalized.rows(range), dy: logits)
+            } else if s.dNormalized.rows > 0 {
+                s.dNormalized.rows(range).fill(0)
+            }
+        }
+    }
+}
