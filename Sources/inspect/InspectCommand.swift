@@ -19,7 +19,7 @@ struct InspectCommand: ParsableCommand {
               inspect runs/tiny/final            the tensors of a checkpoint
               inspect work/codec --json          the same as JSON
             """,
-        version: "0.1.0")
+        version: versionText())
 
     @Argument(help: "A WORK, one shard directory, a run, a checkpoint or a codec.")
     var directory: String

@@ -34,16 +34,17 @@ public final class MDSReader: Sendable {
         }
         let file = try MappedFile(path: path)
         let (index, digest) = try MDSError.adding(path: path) {
-            try withExtendedLifetime(file) { (try MDSIndex(parsing: file.bytes), XXH64.hash(file.bytes)) }
+            try file.withBytes { (try MDSIndex(parsing: $0), XXH64.hash($0)) }
         }
         self.init(
             directory: directory, shards: index.shards, indexDigest: digest.hexDigits, verifyHashes: verifyHashes)
     }
 
-    /// Reads shards that are known otherwise than from an index: of a directory that is not finished yet.
-    convenience init(directory: String, shards: [MDSShardInfo]) {
+    /// Shards of a directory that has no index yet, as their sidecars describe them. The index digest is that of the
+    /// index which these shards would have.
+    public convenience init(directory: String, shards: [MDSShardInfo], verifyHashes: Bool = true) {
         let digest = XXH64.hash(MDSIndex(shards: shards).bytes).hexDigits
-        self.init(directory: directory, shards: shards, indexDigest: digest, verifyHashes: true)
+        self.init(directory: directory, shards: shards, indexDigest: digest, verifyHashes: verifyHashes)
     }
 
     private init(directory: String, shards: [MDSShardInfo], indexDigest: String, verifyHashes: Bool) {

@@ -108,11 +108,6 @@ public final class ShardDirectoryWriter {
         MDSRawShard.basename(number) + (configuration.compression == nil ? ".mds" : ".mds.zstd")
     }
 
-    /// Reads the first `count` shards, finished or not, all of which must be there.
-    public func reader(shards count: Int) throws -> MDSReader {
-        try MDSReader(directory: directory, shards: presentShards(count).map(\.shard))
-    }
-
     private func presentShards(_ count: Int) throws -> [ShardSidecar] {
         try (0..<count).map { number in
             guard let sidecar = try sidecar(number) else {
@@ -157,7 +152,8 @@ public final class ShardDirectoryWriter {
         return sidecar
     }
 
-    /// Takes the index away and says what is being written, before anything is replaced.
+    /// Takes the index away and says what is being written, before anything is replaced. `write` and `finish` call it; a
+    /// stage that changes other files of the directory calls it first.
     public func begin() throws {
         if hasBegun { return }
         try remove(MDSIndex.basename)
@@ -214,8 +210,7 @@ public final class ShardDirectoryWriter {
 
     private func holds(_ bytes: [UInt8], _ name: String) throws -> Bool {
         guard exists(name) else { return false }
-        let file = try MappedFile(path: path(name))
-        return withExtendedLifetime(file) { file.bytes.elementsEqual(bytes) }
+        return try MappedFile(path: path(name)).withBytes { $0.elementsEqual(bytes) }
     }
 
     /// The names of shards, sidecars and their unfinished files, in order.

@@ -34,7 +34,7 @@ public struct ShardSidecar: Sendable {
     init?(path: String) throws {
         guard access(path, F_OK) == 0 else { return nil }
         let file = try MappedFile(path: path)
-        let json: JSONValue? = withExtendedLifetime(file) { try? JSONValue(parsing: file.bytes) }
+        let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
         guard let json, let key = json["key"]?.stringValue, let entry = json["shard"],
             let shard = try? MDSShardInfo(json: entry), let counts = json["counts"]?.objectValue
         else { return nil }

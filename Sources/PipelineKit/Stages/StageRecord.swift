@@ -24,7 +24,7 @@ public struct StageRecord: Sendable {
     init?(path: String) throws {
         guard access(path, F_OK) == 0 else { return nil }
         let file = try MappedFile(path: path)
-        let json: JSONValue? = withExtendedLifetime(file) { try? JSONValue(parsing: file.bytes) }
+        let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
         guard let json, let identity = StageIdentity(json: json) else {
             throw Failure(
                 .badData, "not a stage record", at: path.escapedForTerminal,

@@ -1,6 +1,7 @@
 // tokenize fit: the embedded codec, fitted to an audio directory.
 
 import ArgumentParser
+import Foundation
 import PipelineKit
 
 struct FitCommand: ParsableCommand {
@@ -86,23 +87,23 @@ func fitTable(_ record: CodecRecord, _ lost: JSONValue) -> String {
     func column(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
-    func decimals(_ value: JSONValue?, _ digits: Double) -> String {
-        value?.doubleValue.map { "\(($0 * digits).rounded() / digits)" } ?? "?"
+    func decimals(_ value: JSONValue?) -> String {
+        value?.doubleValue.map { String(format: "%.2f", $0) } ?? "?"
     }
     var lines = [
         "\(record.name): \(record.codebooks) codebooks of \(record.codebookSize) codewords, digest \(record.digest)",
         "fitted to \(number("fitted_frames")) of \(number("frames")) code frames in \(number("clips")) distinct clips of "
             + "\(number("samples")) samples",
         "codebook   mel distance       used   entropy",
-        "    none " + column(decimals(lost["spread_db"], 100) + " dB", 14),
+        "    none " + column(decimals(lost["spread_db"]) + " dB", 14),
     ]
     let distances = lost["mel_distance_db"]?.arrayValue ?? [], used = lost["codewords_used"]?.arrayValue ?? []
     let entropies = lost["entropy_bits"]?.arrayValue ?? []
     for (stage, distance) in distances.enumerated() where stage < used.count && stage < entropies.count {
         lines.append(
-            column("\(stage)", 8) + " " + column(decimals(distance, 100) + " dB", 14)
+            column("\(stage)", 8) + " " + column(decimals(distance) + " dB", 14)
                 + column("\(used[stage].intValue ?? 0)/\(record.codebookSize)", 11)
-                + column(decimals(entropies[stage], 100) + " bit", 10))
+                + column(decimals(entropies[stage]) + " bit", 10))
     }
     return lines.joined(separator: "\n")
 }

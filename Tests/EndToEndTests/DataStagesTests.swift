@@ -1,0 +1,157 @@
+import Foundation
+import PipelineKit
+import TestSupport
+import Testing
+
+/// The data stages as processes: whole, repeatable, killed in the middle.
+@Suite(.serialized) struct DataStagesTests {
+    @Test func `the example goes through all stages and keeps every promise`() throws {
+        let work = try ExampleWork.path()
+        let verification = try inspect.run([work, "--verify", "--json"]).expecting(0)
+        let findings = try JSONValue(parsing: verification.output)
+        #expect(findings["sound"] == true)
+        #expect(findings["checks"]?.arrayValue?.count ?? 0 >= 6)
+
+        let report = try JSONValue(parsing: inspect.run([work, "--json"]).expecting(0).output)
+        #expect(report["samples"] == .int(ExampleWork.rows))
+        for name in ["samples", "audio", "features", "codes"] {
+            #expect(report["directories"]?[name]?["samples"] == .int(ExampleWork.rows), "\(name)")
+        }
+        #expect(report["audio"]?["speakers"]?.objectValue?.members.count == 4)
+        #expect(report["directories"]?["audio"]?["shards"]?.intValue ?? 0 > 2)
+    }
+
+    @Test func `one sample is joined over all directories`() throws {
+        let work = try ExampleWork.path()
+        let sample = try JSONValue(parsing: inspect.run([work, "--id", "dalia-06", "--json"]).expecting(0).output)
+        let clips = sample["clips"]?.arrayValue ?? []
+        #expect(clips.map { $0["role"]?.stringValue } == ["in", "out", "out"])
+        // start_index 3: the first answer is context.
+        #expect(clips.map { $0["is_target"]?.boolValue } == [false, false, true])
+        for clip in clips {
+            let seconds = clip["seconds"]?.doubleValue ?? 0
+            let frames = clip["codes"]?.arrayValue?.first?.arrayValue?.count ?? 0
+            #expect(abs(Double(frames) - seconds * 25) <= 1)
+        }
+        #expect(sample["input_ids"]?.arrayValue?.count == sample["pieces"]?.arrayValue?.count)
+        let text = try inspect.run([work, "--id", "dalia-06"]).expecting(0).output
+        #expect(text.contains("سافرنا إلى القاهرة"))
+        #expect(text.contains("<|AUDIO_OUT|>"))
+    }
+
+    @Test func `one worker or five give the same bytes`() throws {
+        try withTemporaryDirectory { directory in
+            for workers in [1, 5] { try ExampleWork.make("\(directory)/\(workers)", workers: workers) }
+            let (one, five) = (try contents(of: "\(directory)/1"), try contents(of: "\(directory)/5"))
+            #expect(differences(one, five) == [])
+            #expect(differences(one, try contents(of: ExampleWork.path())) == [])
+            #expect(one.count > 30)
+        }
+    }
+
+    @Test func `a second run changes nothing and says so`() throws {
+        try withTemporaryDirectory { directory in
+            let work = try ExampleWork.copy(into: directory)
+            let before = try contents(of: work)
+            let again = try ingest.run(ExampleWork.ingestFlags + ["--output", work]).expecting(0)
+            #expect(again.errors.contains("already"))
+            try ExampleWork.derive(work)
+            #expect(differences(before, try contents(of: work)) == [])
+        }
+    }
+
+    @Test func `killed at any moment, the same command goes on to the same bytes`() throws {
+        try withTemporaryDirectory { directory in
+            let work = "\(directory)/work"
+            let seed = UInt64.random(in: 0...UInt64.max)
+            var random = SeededGenerator(seed: seed)
+            /// Kills a program after a moment, again and again, until it gets through by itself.
+            func survive(_ program: BuiltProgram, _ arguments: [String]) throws {
+                for _ in 0..<8 {
+                    let running = try program.start(arguments)
+                    Thread.sleep(forTimeInterval: Double.random(in: 0.005...0.15, using: &random))
+                    running.send(SIGKILL)
+                    let result = try running.finish()
+                    if result.status == 0 { break }
+                    try #require(result.status == 128 + SIGKILL, "seed \(seed): \(result.errors)")
+                }
+                try program.run(arguments).expecting(0)
+            }
+            let flags = ["--workers", "2", "--input", "\(work)/audio"]
+            try survive(ingest, ExampleWork.ingestFlags + ["--output", work])
+            try survive(featurize, flags + ["--output", "\(work)/features"])
+            try survive(tokenize, ["fit"] + flags + ["--output", "\(work)/codec"])
+            try survive(tokenize, ["encode"] + flags + ["--output", "\(work)/codes", "--codec", "\(work)/codec"])
+            let differing = differences(try contents(of: work), try contents(of: ExampleWork.path()))
+            #expect(differing == [], "seed \(seed)")
+        }
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM]) func `a stop leaves 130 and a state that goes on`(signal: Int32) throws {
+        try withTemporaryDirectory { directory in
+            let work = "\(directory)/work"
+            let running = try ingest.start(ExampleWork.ingestFlags + ["--output", work, "--workers", "1"])
+            // Not before the handlers are there, not after the end: as soon as the first shard is being written.
+            let deadline = Date(timeIntervalSinceNow: 20)
+            while running.isRunning, Date() < deadline,
+                !FileManager.default.fileExists(atPath: "\(work)/samples/shard.00000.json")
+            { usleep(500) }
+            running.send(signal)
+            let result = try running.finish()
+            // The last shard may have been in hand already.
+            try #require([130, 0].contains(result.status), "\(result.errors)")
+            if result.status == 130 {
+                #expect(result.errors.contains("interrupted"))
+                #expect(!FileManager.default.fileExists(atPath: "\(work)/audio/index.json"))
+            }
+            try ingest.run(ExampleWork.ingestFlags + ["--output", work]).expecting(0)
+            let expected = try contents(of: ExampleWork.path())
+            for (name, data) in try contents(of: work) { #expect(expected[name] == data, "\(name)") }
+        }
+    }
+
+    @Test func `every row is kept or rejected, with its reason`() throws {
+        try withTemporaryDirectory { directory in
+            let audio = "\(repository)/examples/arabic-mini/audio/amal-00.flac"
+            func row(_ id: String, text: String = "سلام", path: String = audio) -> String {
+                #"{"id": "\#(id)", "messages": [{"role": "user", "content": "\#(text)"}, "#
+                    + #"{"role": "assistant", "content": [{"type": "audio", "audio_url": "\#(path)"}]}]}"#
+            }
+            let lines = [
+                row("good"), row("token", text: "<|AUDIO_OUT|>\u{64E}"), "{broken", row("lost", path: "none.wav"),
+                row("good"), #"{"messages": 7}"#, row("text", path: "\(repository)/README.md"),
+            ]
+            try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "\(directory)/m.jsonl"))
+            let result = try ingest.run([
+                "--data-path", "\(directory)/m.jsonl", "--output", "\(directory)/work", "--max-reject-fraction", "0.9",
+                "--json",
+            ]).expecting(0)
+            #expect(try JSONValue(parsing: result.output).objectValue != nil)
+            let rejects = try String(contentsOfFile: "\(directory)/work/rejects.jsonl", encoding: .utf8)
+                .split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+            #expect(
+                rejects.map { $0["code"]?.stringValue } == [
+                    "control_token", "invalid_json", "missing_audio", "invalid_structure", "unreadable_audio",
+                ])
+            #expect(rejects.map { $0["line"]?.intValue } == [2, 3, 4, 6, 7])
+            let kept = try MDSReader(directory: "\(directory)/work/samples")
+            #expect(try (0..<kept.sampleCount).map { try kept.row($0).string("id") } == ["good", "good~2"])
+            #expect(rejects.count + kept.sampleCount == lines.count)
+        }
+    }
+}
+
+/// A seeded generator (SplitMix64), so that a failing case can be repeated.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
