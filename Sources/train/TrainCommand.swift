@@ -16,7 +16,9 @@ struct TrainCommand: ParsableCommand {
               train check --config configs/tiny.yaml --data-path work --output-dir runs/tiny
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
             """,
-        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self], defaultSubcommand: RunCommand.self)
+        version: versionText(outputVersion: TrainerState.version),
+        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self],
+        defaultSubcommand: RunCommand.self)
 
     static func main() { runMain(Self.self) }
 }
@@ -102,6 +104,18 @@ struct CheckCommand: ParsableCommand {
         let table = Preflight(threads: flags.threads).run { try flags.resolved() }
         Console.print(table.text)
         if let status = table.status { throw ExitCode(status.rawValue) }
+    }
+}
+
+struct FeaturesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "features",
+        abstract: "Says whether the model consumes audio features: yes or no. Reads no data.")
+
+    @OptionGroup var flags: ConfigFlags
+
+    func run() throws {
+        Console.print(try flags.resolved().model.takesFeatures() ? "yes" : "no")
     }
 }
 
