@@ -100,7 +100,8 @@ final class IngestOutput {
         for (writer, builder) in [(samples, sampleBuilder), (audio, audioBuilder)] {
             let shard = try builder.finish()
             let key = key(writer, number, state, input)
-            if let old = try writer.sidecar(number), old.key == key, IngestCounts.Kept(json: .object(old.counts)) == kept,
+            if let old = try writer.sidecar(number), old.key == key,
+                IngestCounts.Kept(json: .object(old.counts)) == kept,
                 old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits })
             {
                 continue

@@ -58,7 +58,7 @@ public func directoryContent(_ path: String) throws -> [String: [UInt8]] {
     var result: [String: [UInt8]] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: path) where !name.hasPrefix(".") {
         let file = try MappedFile(path: path + "/" + name)
-        result[name] = withExtendedLifetime(file) { Array(file.bytes) }
+        result[name] = file.withBytes { Array($0) }
     }
     return result
 }

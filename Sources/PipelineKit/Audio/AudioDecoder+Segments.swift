@@ -20,26 +20,12 @@ extension ExactSamples {
 }
 
 extension AudioDecoder {
-    /// Decodes a segment, averaged over the channels. // (S)
+    /// Decodes a segment in the kind of number that loses nothing.
     ///
     /// The decoder must be at its first frame. Where the clip ends before the segment's first frame, or more than
     /// `AudioSegment.overrunMilliseconds` before its end, that is an error; a smaller overrun is cut.
     ///
     /// - Throws: as `decodeMono`, and `segmentOutOfRange`.
-    public func decodeMono(_ segment: AudioSegment, maximumFrames: Int? = nil) throws -> [Float] {
-        let samples: [Float] = try decode(segment, maximumFrames: maximumFrames)
-        let channels = info.channels
-        if channels == 1 { return samples }
-        return (0..<samples.count / channels).map { frame in
-            var sum: Float = 0
-            for sample in samples[frame * channels..<(frame + 1) * channels] { sum += sample }
-            return sum / Float(channels)
-        }
-    }
-
-    /// Decodes a segment in the kind of number that loses nothing.
-    ///
-    /// - Throws: as `decodeMono(_:maximumFrames:)`.
     public func decodeExact(_ segment: AudioSegment, maximumFrames: Int? = nil) throws -> ExactSamples {
         switch info.encoding {
         case .integer(let bits) where bits <= 24:

@@ -54,8 +54,8 @@ public final class AudioDecoder {
         guard AudioLimits.channels.contains(info.channels) else {
             throw AudioError(.channelsOutOfRange(info.channels), source: source)
         }
-        if let (claimed, got) = DeclaredLength.shortfall(of: file) {
-            throw AudioError(.truncated(claimed: claimed, got: got, unit: "bytes of samples"), source: source)
+        if let short = DeclaredLength.shortfall(of: file) {
+            throw AudioError(.truncated(claimed: short.claimed, got: short.got, unit: short.unit), source: source)
         }
     }
 
@@ -167,10 +167,16 @@ extension AudioDecoder {
             throw AudioError(.damaged(frame: position, words), source: source)
         }
         if position == 0, !reachedGoal { throw AudioError(.empty, source: source) }
-        // Lossy streams claim estimates; the others count their frames.
-        if !reachedGoal, info.isUncompressed || info.isFLAC, let claimed = info.claimedFrames, position < claimed {
+        if !reachedGoal, let claimed = info.claimedFrames, position < claimed - claimTolerance {
             throw AudioError(.truncated(claimed: claimed, got: position, unit: "frames"), source: source)
         }
+    }
+
+    /// By how many frames a claim may exceed what comes. Plain PCM and FLAC count their frames; so does an MP3 with a Xing
+    /// tag, give or take the encoder's delay and padding; other lossy streams claim estimates.
+    private var claimTolerance: Int {
+        if info.isUncompressed || info.isFLAC { return 0 }
+        return info.isMP3 && DeclaredLength.countsFrames(mp3: soundFile.file) ? 4 * 1_152 : .max
     }
 }
 

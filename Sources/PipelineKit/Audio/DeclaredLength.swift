@@ -1,40 +1,75 @@
-// libsndfile quietly shortens a WAV or AIFF whose data chunk promises more bytes than the file has. A clip that was cut
-// off while it was copied would then pass for whole, so the chunk's own word is compared with the file here.
+// What a file says of its own length, where libsndfile believes the file's end instead: it quietly shortens a WAV or AIFF
+// whose data chunk promises more bytes, and an Ogg stream whose last page is torn. A clip that was cut off while it was
+// copied would then pass for whole, so the file's own word is compared with its size here.
 
 import Foundation
 
-/// What a RIFF, RIFX or FORM file says about the length of its samples.
+/// The word of a header about the length of what follows.
 enum DeclaredLength {
+    /// What is promised and what is there, where less is there.
+    struct Shortfall {
+        var claimed: Int
+        var got: Int
+        var unit: String
+    }
+
     /// Programs that write to a pipe (ffmpeg, sox, espeak-ng) do not know the length and put a number near 2³¹ or 2³²
     /// there; such a file is as long as it is.
     private static let unknown = 0x7FFF_0000
 
-    /// The bytes of samples that are promised and those that are there, where fewer are there; else nil.
-    static func shortfall(of file: VirtualFile) -> (claimed: Int, got: Int)? {
-        guard let header = bytes(of: file, at: 0, count: 12) else { return nil }
-        let isBigEndian: Bool
-        let dataTag: [UInt8]
-        switch Array(header[0..<4]) {
-        case Array("RIFF".utf8): (isBigEndian, dataTag) = (false, Array("data".utf8))
-        case Array("RIFX".utf8): (isBigEndian, dataTag) = (true, Array("data".utf8))
-        case Array("FORM".utf8): (isBigEndian, dataTag) = (true, Array("SSND".utf8))
-        default: return nil
+    /// What a RIFF, RIFX, FORM or Ogg file lacks; nil for whole files and for other formats.
+    static func shortfall(of file: VirtualFile) -> Shortfall? {
+        guard let magic = bytes(of: file, at: 0, count: 4) else { return nil }
+        return switch magic {
+        case Array("RIFF".utf8): chunkShortfall(of: file, data: "data", isBigEndian: false)
+        case Array("RIFX".utf8): chunkShortfall(of: file, data: "data", isBigEndian: true)
+        case Array("FORM".utf8): chunkShortfall(of: file, data: "SSND", isBigEndian: true)
+        case Array("OggS".utf8): pageShortfall(of: file)
+        default: nil
         }
+    }
+
+    private static func chunkShortfall(of file: VirtualFile, data: String, isBigEndian: Bool) -> Shortfall? {
         var offset = 12
         // A file of nothing but empty chunks must not take long: real ones have a handful.
         for _ in 0..<1_024 {
             guard let chunk = bytes(of: file, at: offset, count: 8) else { return nil }
-            let size = chunk[4..<8].enumerated().reduce(0) { sum, digit in
-                sum | Int(digit.element) << (8 * (isBigEndian ? 3 - digit.offset : digit.offset))
-            }
+            let size = (0..<4).reduce(0) { $0 | Int(chunk[4 + $1]) << (8 * (isBigEndian ? 3 - $1 : $1)) }
             offset += 8
-            if Array(chunk[0..<4]) == dataTag {
+            if chunk[0..<4].elementsEqual(data.utf8) {
                 let got = file.count - offset
-                return size > 0 && size < unknown && size > got ? (size, got) : nil
+                let isShort = size > 0 && size < unknown && size > got
+                return isShort ? Shortfall(claimed: size, got: got, unit: "bytes of samples") : nil
             }
             offset += size + size % 2
         }
         return nil
+    }
+
+    /// Walks from page to page (RFC 3533, §6); what follows the last page is nobody's business.
+    private static func pageShortfall(of file: VirtualFile) -> Shortfall? {
+        var offset = 0
+        while let header = bytes(of: file, at: offset, count: 27), header[0..<4].elementsEqual("OggS".utf8) {
+            let segments = Int(header[26])
+            let table = bytes(of: file, at: offset + 27, count: segments) ?? []
+            let end = table.reduce(offset + 27 + segments) { $0 + Int($1) }
+            if end > file.count { return Shortfall(claimed: end, got: file.count, unit: "bytes") }
+            offset = end
+        }
+        return nil
+    }
+
+    /// Whether an MP3 file says in its first frame how many frames it has; without that its length is an estimate.
+    static func countsFrames(mp3 file: VirtualFile) -> Bool {
+        var start = 0
+        if let tag = bytes(of: file, at: 0, count: 10), tag[0..<3].elementsEqual("ID3".utf8) {
+            start = 10 + tag[6..<10].reduce(0) { $0 << 7 | Int($1 & 0x7F) }
+        }
+        // Behind the frame's header and side information; 256 bytes leave room for padding after the tag.
+        guard let frame = bytes(of: file, at: start, count: 256) else { return false }
+        return frame.indices.dropLast(3).contains { index in
+            frame[index..<index + 4].elementsEqual("Xing".utf8) || frame[index..<index + 4].elementsEqual("Info".utf8)
+        }
     }
 
     /// Bytes of the file, without a trace in where libsndfile stands; nil where it has fewer.
