@@ -43,18 +43,18 @@ final class IngestOutput {
         audioBuilder = MDSShardBuilder(configuration: audio.configuration)
     }
 
-    /// The states of the finished pairs of shards from the first on, and their shards in samples/.
-    func finishedShards(input: JSONObject) throws -> [(state: ResumeState, samples: MDSShardInfo)] {
-        var finished: [(state: ResumeState, samples: MDSShardInfo)] = []
+    /// The states behind the finished pairs of shards, from the first on.
+    func finishedStates(input: JSONObject) throws -> [ResumeState] {
+        var states: [ResumeState] = []
         _ = try ShardDirectoryWriter.resumePoint(of: [samples, audio]) { number, sidecars in
             guard let state = ResumeState(json: sidecars[0].resume), state == ResumeState(json: sidecars[1].resume),
                 sidecars[0].key == key(samples, number, state, input),
                 sidecars[1].key == key(audio, number, state, input)
             else { return false }
-            finished.append((state, sidecars[0].shard))
+            states.append(state)
             return true
         }
-        return finished
+        return states
     }
 
     private func key(

@@ -4,39 +4,49 @@
 import PipelineKit
 
 extension IngestRun {
-    /// A finished pair of shards.
-    typealias FinishedShard = (state: ResumeState, samples: MDSShardInfo)
-
-    /// The finished shards, from the first on, that an undisturbed run would have written alike.
-    func resumableShards() throws -> [FinishedShard] {
-        var finished = try output.finishedShards(input: input)
-        finished.removeLast(
-            finished.count - (try RejectLog.verified(finished.map(\.state.rejects), path: rejectsPath).count))
+    /// The states behind the finished shards, from the first on, that an undisturbed run would have written alike.
+    func resumableStates() throws -> [ResumeState] {
+        var states = try output.finishedStates(input: input)
+        let logged = try RejectLog.verified(states.map(\.rejects), path: rejectsPath).count
+        states.removeLast(states.count - logged)
         let reader = try ManifestReader(path: options.manifest)
-        for (number, shard) in finished.enumerated() {
+        for (number, state) in states.enumerated() {
             try Interrupt.check()
             // A shard that ended with the manifest is only whole where the manifest still ends there.
-            guard try reader.advance(to: shard.state.position), shard.state.isFull || shard.state.position == survey.end
-            else { return Array(finished[..<number]) }
+            guard try reader.advance(to: state.position), state.isFull || state.position == survey.end else {
+                return Array(states[..<number])
+            }
         }
-        return finished
+        return states
     }
 
-    /// Puts the run into the state behind these shards.
-    func resume(behind shards: [FinishedShard]) throws {
-        counts = shards.last?.state.counts ?? IngestCounts()
+    /// Puts the run into the last of these states.
+    ///
+    /// - Returns: how many shards it goes on behind: fewer than there are states where a shard is damaged.
+    func resume(behind states: [ResumeState]) throws -> Int {
         ids = SeenIDs()
-        output.resume(at: shards.count)
-        guard !shards.isEmpty else { return }
-        let reader = MDSReader(directory: output.samples.directory, shards: shards.map(\.samples))
-        for number in shards.indices {
-            try Interrupt.check()
-            let shard = try reader.shard(number)
-            for sample in 0..<shard.count { ids.insert(try shard.sample(sample).string("id")) }
+        var count = states.count
+        if count > 0 {
+            let reader = try output.samples.reader(shards: count)
+            for number in 0..<count {
+                try Interrupt.check()
+                do {
+                    let shard = try reader.shard(number)
+                    for sample in 0..<shard.count { ids.insert(try shard.sample(sample).string("id")) }
+                } catch let error as MDSError {
+                    Console.log.warning("\(error); the data is read again from there")
+                    count = number
+                    break
+                }
+            }
         }
-        for line in try rejectsPrefix(shards.last?.state).split(separator: 0x0A) {
+        let state = states[..<count].last
+        for line in try rejectsPrefix(state).split(separator: 0x0A) {
             if let id = try JSONValue(parsing: line)["id"]?.stringValue { ids.insert(id) }
         }
+        counts = state?.counts ?? IngestCounts()
+        output.resume(at: count)
+        return count
     }
 
     /// The rejects of an earlier run up to a state.

@@ -69,22 +69,16 @@ final class IngestRun {
     /// - Throws: `Failure` (bad data) where nothing is left or too much was rejected; `ManifestError`, `FileError`,
     ///   `Interrupted`.
     func run() throws -> IngestSummary {
-        var resumable = try resumableShards()
+        var states = try resumableStates()
         while true {
-            let resumed = resumable.count
-            try resume(behind: resumable)
-            if counts.rows < survey.rows {
-                try survey.checkRoom(rows: survey.rows - counts.rows, directory: options.output)
-            }
-            let isDone = resumed > 0 && counts.rows == survey.rows && !resumable[resumed - 1].state.isFull
-            if !isDone {
-                guard try readRows(from: resumable.last?.state) || resumed == 0 else {
-                    // No row behind the last shard was kept: its sidecar must speak of the end, so it is made again.
-                    resumable.removeLast()
-                    continue
-                }
-            }
-            return try finish(resumed: resumed)
+            let resumed = try resume(behind: states)
+            states.removeLast(states.count - resumed)
+            let remaining = survey.rows - counts.rows
+            if remaining > 0 { try survey.checkRoom(rows: remaining, directory: options.output) }
+            if let last = states.last, !last.isFull, remaining == 0 { return try finish(resumed: resumed) }
+            if try readRows(from: states.last) || states.isEmpty { return try finish(resumed: resumed) }
+            // No row behind the last shard was kept: its sidecar must speak of the end, so it is made again.
+            states.removeLast()
         }
     }
 
@@ -92,9 +86,7 @@ final class IngestRun {
     private func readRows(from state: ResumeState?) throws -> Bool {
         let reader = try ManifestReader(path: options.manifest)
         if let state, try !reader.advance(to: state.position) {
-            throw Failure(
-                .failed, "the manifest changed while it was read", at: options.manifest.escapedForTerminal,
-                remedy: "run the same command again")
+            throw changed
         }
         try output.begin()
         let log = try RejectLog(path: rejectsPath, prefix: try rejectsPrefix(state))
@@ -118,12 +110,16 @@ final class IngestRun {
                 try take(row, behind: &position, log)
                 progress.advance()
             })
-        if !output.isEmpty {
-            // White space behind the last row belongs to it.
-            try close(at: options.limit == nil ? reader.position : position, isFull: false, log)
-        }
+        guard position == survey.lastRow else { throw changed }
+        if !output.isEmpty { try close(at: survey.end, isFull: false, log) }
         _ = try log.sync()
         return output.number > first
+    }
+
+    private var changed: Failure {
+        Failure(
+            .failed, "the manifest changed while it was read", at: options.manifest.escapedForTerminal,
+            remedy: "run the same command again")
     }
 
     /// Gives a row its id and puts it where it belongs.

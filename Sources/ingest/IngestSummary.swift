@@ -45,18 +45,20 @@ struct IngestSummary {
         }
     }
 
+    private var shardText: String { shards == 1 ? "1 shard" : "\(shards) shards" }
+
     /// Tells everything.
     func report(json wantsJSON: Bool) {
         logCounts()
         let place = output.escapedForTerminal
         if counts.rejectedRows > 0 { Console.log.info("why: \(place)/\(RejectLog.basename)") }
         if wasDone {
-            Console.log.info("everything is done already: \(shards) shards in \(place)/samples and \(place)/audio")
+            Console.log.info("everything is done already: \(shardText) in \(place)/samples and \(place)/audio")
         } else {
             let skippedNote = skipped > 0 ? " (\(skipped) done before)" : ""
             Console.log.info(
                 """
-                \(shards) shards\(skippedNote), \((Double(bytes) / 1e5).rounded() / 10) MB in \(place)/samples and \
+                \(shardText)\(skippedNote), \((Double(bytes) / 1e5).rounded() / 10) MB in \(place)/samples and \
                 \(place)/audio, \(Progress.clock(seconds))
                 """)
         }

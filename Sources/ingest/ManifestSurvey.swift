@@ -11,7 +11,9 @@ struct ManifestSurvey {
 
     /// Rows that will be read.
     var rows = 0
-    /// Behind the last of them; behind everything where the manifest is read to its end.
+    /// Behind the last of them.
+    var lastRow = ManifestPosition()
+    /// Where reading ends: behind the last row, or behind everything where the manifest is read to its end.
     var end = ManifestPosition()
     /// The XXH64 of all bytes, after decompression.
     var digest = ""
@@ -31,6 +33,7 @@ struct ManifestSurvey {
                 remedy: "name the JSON or JSONL file in it with --data-path")
         }
         let reader = try ManifestReader(path: path)
+        lastRow = reader.position
         let parser = RowParser(addedToken: { _ in nil })
         var sampled = 0, bytes = 0
         while true {
@@ -39,7 +42,7 @@ struct ManifestSurvey {
             guard let row = try reader.next(keepsBytes: isSampled) else { break }
             if rows < limit ?? .max {
                 rows += 1
-                end = row.end
+                lastRow = row.end
             }
             if isSampled, case .bytes(let text) = row.content,
                 let parsed = try? parser.parse(JSONValue(parsing: text))
@@ -48,7 +51,7 @@ struct ManifestSurvey {
                 bytes += parsed.clips.reduce(0) { $0 + clips.estimatedBytes($1) }
             }
         }
-        if limit == nil { end = reader.position }
+        end = limit == nil ? reader.position : lastRow
         digest = reader.position.digest.hexDigits
         audioBytesPerRow = sampled == 0 ? 0 : Double(bytes) / Double(sampled)
     }

@@ -78,7 +78,9 @@ public final class ShardDirectoryWriter {
             throw foreign("holds the output of \(old.identity.stage.escapedForTerminal), not of \(identity.stage)")
         }
         let differences = identity.differences(from: old.identity)
-        guard differences.isEmpty || replace else {
+        // A run that came to nothing binds nobody.
+        let isEmpty = try shardFiles().isEmpty && !exists(MDSIndex.basename)
+        guard differences.isEmpty || replace || isEmpty else {
             throw StageMismatch(directory: directory, differences: differences)
         }
     }

@@ -98,8 +98,9 @@ public struct StageMismatch: PersonReadable {
     }
 
     public var failure: Failure {
-        Failure(
-            .badUsage, "made with other options or input (\(differences.joined(separator: ", ")))",
+        let shown = differences.prefix(6) + (differences.count > 6 ? ["and \(differences.count - 6) more"] : [])
+        return Failure(
+            .badUsage, "made with other options or input (\(shown.joined(separator: ", ")))",
             at: directory.escapedForTerminal,
             remedy: "pass --replace to make it anew, or choose another output directory")
     }
