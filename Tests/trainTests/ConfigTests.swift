@@ -63,7 +63,7 @@ private func refusal(_ yaml: String, _ overrides: String...) -> String? {
             return
         }
         #expect(model.headWidth == 16 && model.keyValueHeadCount == 4 && model.audioIntermediateSize == 160)
-        #expect(model.dualLayers == [0, 1, 2] && model.tower == nil && model.hasTextHead)
+        #expect(model.dualLayers == [0, 1, 2] && model.tower == nil)
     }
 
     @Test func `flags go before overrides, and overrides before the file`() throws {

@@ -68,7 +68,7 @@ import Testing
 
     @Test func `twelve steps of AdamW follow the reference`() throws {
         let file = try MappedFile(path: fixture("model/trajectory.json"))
-        let document = try withExtendedLifetime(file) { try JSONValue(parsing: file.bytes) }
+        let document = try file.withBytes { try JSONValue(parsing: $0) }
         let steps = try #require(document["steps"]?.arrayValue)
         #expect(steps.count == 12)
         let model = try GoldenFixture.model()

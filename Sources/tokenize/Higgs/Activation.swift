@@ -23,43 +23,42 @@ enum Activation: Sendable {
     case elu
     case gelu
 
-    /// Writes the activation of `rows` of the source to the target, row after row; rows outside of the source are zeros,
-    /// for every activation maps the padding of a convolution, zero, to zero.
-    func copy(_ source: Frames, rows: Range<Int>, to target: UnsafeMutablePointer<Float>) {
-        let channels = source.channels
+    /// Writes the activation of `rows` of the source to the target's frames from `start` on; rows outside of the source are
+    /// zeros, for every activation maps the padding of a convolution, zero, to zero.
+    func copy(_ source: Frames, rows: Range<Int>, to target: Frames, at start: Int = 0) {
         let inside = rows.clamped(to: 0..<source.count)
+        let shift = start - rows.lowerBound
         if inside.isEmpty {
-            target.update(repeating: 0, count: rows.count * channels)
+            target.clear(start..<start + rows.count)
             return
         }
-        let before = (inside.lowerBound - rows.lowerBound) * channels, after = rows.upperBound - inside.upperBound
-        let values = inside.count * channels
-        target.update(repeating: 0, count: before)
-        apply(source[inside.lowerBound], to: target + before, rows: inside.count, channels: channels)
-        (target + before + values).update(repeating: 0, count: after * channels)
+        target.clear(start..<inside.lowerBound + shift)
+        apply(source, rows: inside, to: target, shift: shift)
+        target.clear(inside.upperBound + shift..<rows.upperBound + shift)
     }
 
-    /// Activates in place.
-    func apply(in place: UnsafeMutablePointer<Float>, rows: Int, channels: Int) {
+    /// Activates frames in place.
+    func apply(to frames: Frames, rows: Range<Int>) {
         if case .identity = self { return }
-        apply(place, to: place, rows: rows, channels: channels)
+        apply(frames, rows: rows, to: frames, shift: 0)
     }
 
-    private func apply(
-        _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int, channels: Int
-    ) {
+    /// The work of both: source row t goes to target row t + shift.
+    private func apply(_ source: Frames, rows: Range<Int>, to target: Frames, shift: Int) {
+        let channels = source.channels
         switch self {
-        case .identity: target.update(from: source, count: rows * channels)
-        case .elu: forEachVector(source, target, count: rows * channels) { VectorMath.elu($0) }
-        case .gelu: forEachVector(source, target, count: rows * channels) { VectorMath.gelu($0) }
+        case .identity:
+            for t in rows { target[t + shift].update(from: source[t], count: channels) }
+        case .elu:
+            for t in rows { forEachVector(source[t], target[t + shift], count: channels) { VectorMath.elu($0) } }
+        case .gelu:
+            for t in rows { forEachVector(source[t], target[t + shift], count: channels) { VectorMath.gelu($0) } }
         case .snake(let snake):
             precondition(snake.channels == channels, "Snake of \(snake.channels) channels for \(channels)")
             snake.alpha.withUnsafeBufferPointer { alpha in
                 snake.inverse.withUnsafeBufferPointer { inverse in
                     guard let alpha = alpha.baseAddress, let inverse = inverse.baseAddress else { return }
-                    for row in 0..<rows {
-                        Self.snake(source + row * channels, target + row * channels, channels, alpha, inverse)
-                    }
+                    for t in rows { Self.snake(source[t], target[t + shift], channels, alpha, inverse) }
                 }
             }
         }

@@ -35,24 +35,24 @@ final class Convolution: Sendable {
         precondition(input.channels == weights.channels, "\(input.channels) channels for \(weights.channels)")
         let output = Frames(count: max(0, min(limit, outputCount(input.count))), channels: weights.outputs)
         if output.count == 0 { return output }
-        let channels = input.channels
-        let tile = Frames.tile(channels: max(channels * stride, weights.outputs))
+        let tile = Frames.tile(channels: max(input.channels * stride, weights.outputs))
         var isPlain = padding == 0
         if isPlain, case .identity = activation {} else { isPlain = false }
-        let scratch = isPlain ? nil : Frames(count: (min(tile, output.count) - 1) * stride + span, channels: channels)
+        let scratch =
+            isPlain ? nil : Frames(count: (min(tile, output.count) - 1) * stride + span, channels: input.channels)
         var start = 0
         while start < output.count {
             let rows = min(tile, output.count - start)
             let first = start * stride - padding
-            var base = UnsafePointer(input[max(0, first)])
+            let inputs: InputRows
             if let scratch {
-                activation.copy(input, rows: first..<first + (rows - 1) * stride + span, to: scratch.base)
-                base = UnsafePointer(scratch.base)
+                activation.copy(input, rows: first..<first + (rows - 1) * stride + span, to: scratch)
+                inputs = scratch.inputs(every: stride, dilation: dilation)
+            } else {
+                inputs = input.inputs(from: first, every: stride, dilation: dilation)
             }
-            weights.multiply(
-                InputRows(base: base, rowStride: stride * channels, tapStride: dilation * channels), rows: rows,
-                into: OutputRows(base: output[start], rowStride: weights.outputs))
-            then.apply(in: output[start], rows: rows, channels: weights.outputs)
+            weights.multiply(inputs, rows: rows, into: output.outputs(from: start))
+            then.apply(to: output, rows: start..<start + rows)
             start += rows
         }
         return output
@@ -108,7 +108,7 @@ final class TransposedConvolution: Sendable {
         var start = 0
         while start <= input.count {
             let rows = min(tile, input.count + 1 - start)
-            activation.copy(input, rows: start - 1..<start + rows, to: scratch.base)
+            activation.copy(input, rows: start - 1..<start + rows, to: scratch)
             for (phase, weights) in phases.enumerated() {
                 // Outputs (start … start + rows − 1) · s + phase − padding, as far as they exist.
                 let offset = phase - padding
@@ -116,9 +116,8 @@ final class TransposedConvolution: Sendable {
                 let high = min(start + rows, (output.count - offset + stride - 1) / stride)
                 if low >= high { continue }
                 weights.multiply(
-                    InputRows(
-                        base: scratch[low - start], rowStride: channels, tapStride: channels), rows: high - low,
-                    into: OutputRows(base: output[low * stride + offset], rowStride: stride * outputs))
+                    scratch.inputs(from: low - start), rows: high - low,
+                    into: output.outputs(from: low * stride + offset, every: stride))
             }
             start += rows
         }

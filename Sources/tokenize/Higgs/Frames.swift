@@ -3,17 +3,21 @@
 
 import Foundation
 
-/// Frames of channels, (N, C), C order. Not initialized unless said so.
+/// Frames of channels, (N, C), with frames `stride` floats apart. Not initialized unless said so.
 final class Frames: @unchecked Sendable {  // one owner writes it; it is shared only when it no longer changes
     let count: Int
     let channels: Int
-    let base: UnsafeMutablePointer<Float>
+    /// Floats from a frame to the next. A cache's sets repeat every 4 KiB: frames that lie a multiple of 1 KiB apart, or
+    /// strided ones a multiple of 4, would share too few sets for the kernel's fourteen rows; such frames get 64 bytes more.
+    let stride: Int
+    private let base: UnsafeMutablePointer<Float>
 
     init(count: Int, channels: Int) {
         precondition(count >= 0 && channels >= 1, "frames of a negative count or without channels")
         self.count = count
         self.channels = channels
-        base = Self.allocate(count * channels)
+        stride = channels % 256 == 0 ? channels + 16 : channels
+        base = Self.allocate(count * stride)
     }
 
     /// Frames with the given values, (N, C).
@@ -21,18 +25,36 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
         precondition(values.count % channels == 0, "\(values.count) values are no frames of \(channels) channels")
         self.init(count: values.count / channels, channels: channels)
         values.withUnsafeBufferPointer { source in
-            if let start = source.baseAddress { base.update(from: start, count: source.count) }
+            guard let start = source.baseAddress else { return }
+            for t in 0..<count { self[t].update(from: start + t * channels, count: channels) }
         }
     }
 
     deinit { base.deallocate() }
 
     /// The values, (N, C).
-    var values: [Float] { Array(UnsafeBufferPointer(start: base, count: count * channels)) }
+    var values: [Float] {
+        (0..<count).flatMap { UnsafeBufferPointer(start: self[$0], count: channels) }
+    }
 
     /// Frame `t`.
     @inline(__always)
-    subscript(t: Int) -> UnsafeMutablePointer<Float> { base + t * channels }
+    subscript(t: Int) -> UnsafeMutablePointer<Float> { base + t * stride }
+
+    /// Sets frames to zero.
+    func clear(_ rows: Range<Int>) {
+        for t in rows { self[t].update(repeating: 0, count: channels) }
+    }
+
+    /// Frames from `row` on as the inputs of a product: every `step`-th one, its taps `dilation` frames apart.
+    func inputs(from row: Int = 0, every step: Int = 1, dilation: Int = 1) -> InputRows {
+        InputRows(base: self[row], rowStride: step * stride, tapStride: dilation * stride)
+    }
+
+    /// Frames from `row` on as the outputs of a product: every `step`-th one.
+    func outputs(from row: Int = 0, every step: Int = 1, accumulates: Bool = false) -> OutputRows {
+        OutputRows(base: self[row], rowStride: step * stride, accumulates: accumulates)
+    }
 
     /// Memory for floats, aligned to a vector register; at least one.
     static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
@@ -40,7 +62,7 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
             to: Float.self, capacity: count)
     }
 
-    /// Frames that a tile of a layer should have: about 384 KiB, to stay in the second-level cache, but at least 98 frames
-    /// (seven times the kernel's rows), for the weights, too large for any cache, pass by once a tile.
-    static func tile(channels: Int) -> Int { max(7 * PanelProduct.rows, 98_304 / channels) }
+    /// Frames that a tile of a layer should have: about 384 KiB, to stay in the second-level cache, but at least 98 frames,
+    /// for the weights, too large for any cache, pass by once a tile. A multiple of the kernel's rows.
+    static func tile(channels: Int) -> Int { max(7, 98_304 / channels / PanelProduct.rows) * PanelProduct.rows }
 }

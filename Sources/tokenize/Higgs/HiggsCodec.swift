@@ -79,11 +79,9 @@ extension HiggsCodec {
             (joined[t] + acoustic.channels).update(from: semantic[t], count: semantic.channels)
         }
         let embedding = Frames(count: joined.count, channels: config.hidden)
-        join.multiply(
-            InputRows(base: joined.base, rowStride: joined.channels, tapStride: 0), rows: joined.count,
-            into: OutputRows(base: embedding.base, rowStride: embedding.channels))
-        for i in 0..<embedding.count * embedding.channels where !embedding.base[i].isFinite {
-            throw HiggsError(.overflow("the embedding of frame \(i / embedding.channels)"))
+        join.multiply(joined.inputs(), rows: joined.count, into: embedding.outputs())
+        for t in 0..<embedding.count where (0..<embedding.channels).contains(where: { !embedding[t][$0].isFinite }) {
+            throw HiggsError(.overflow("the embedding of frame \(t)"))
         }
         return embedding
     }
@@ -145,9 +143,7 @@ extension HiggsCodec {
         }
         let quantized = quantizer.decode(codes, count: frames)
         let acoustic = Frames(count: frames, channels: config.acoustic.hidden)
-        split.multiply(
-            InputRows(base: quantized.base, rowStride: quantized.channels, tapStride: 0), rows: frames,
-            into: OutputRows(base: acoustic.base, rowStride: acoustic.channels))
+        split.multiply(quantized.inputs(), rows: frames, into: acoustic.outputs())
         return acousticDecoder(acoustic).values
     }
 }

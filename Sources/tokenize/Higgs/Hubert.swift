@@ -32,25 +32,25 @@ struct Hubert: Sendable {
         let features = extractor(samples)
         projectionNorm?.apply(to: features)
         let x = Frames(count: features.count, channels: projection.outputs)
-        projection.multiply(
-            InputRows(base: features.base, rowStride: features.channels, tapStride: 0), rows: x.count,
-            into: OutputRows(base: x.base, rowStride: x.channels))
+        projection.multiply(features.inputs(), rows: x.count, into: x.outputs())
         positions.add(to: x)
         norm.apply(to: x)
         let sum = Frames(count: x.count, channels: x.channels)
-        sum.base.update(from: x.base, count: x.count * x.channels)
+        Activation.identity.copy(x, rows: 0..<x.count, to: sum)
         for layer in layers {
             layer.apply(to: x)
             Self.add(x, to: sum)
         }
         let states = Float(layers.count + 1)
-        forEachVector(sum.base, sum.base, count: sum.count * sum.channels) { $0 / states }
+        for t in 0..<sum.count { forEachVector(sum[t], sum[t], count: sum.channels) { $0 / states } }
         return sum
     }
 
     private static func add(_ x: Frames, to sum: Frames) {
-        let count = x.count * x.channels
-        for i in 0..<count { sum.base[i] += x.base[i] }
+        for t in 0..<x.count {
+            let target = sum[t], source = x[t]
+            for c in 0..<x.channels { target[c] += source[c] }
+        }
     }
 }
 
@@ -95,7 +95,7 @@ struct HubertExtractor: Sendable {
         while start < count {
             let rows = min(tile, count - start)
             convolve(wave, from: start, rows: rows, into: scratch)
-            statistics.add(scratch.base, rows: rows)
+            statistics.add(scratch, rows: rows)
             start += rows
         }
         let affine = statistics.affine(weight: firstWeight, bias: firstBias, epsilon: Self.epsilon)
@@ -106,7 +106,7 @@ struct HubertExtractor: Sendable {
             return output
         }
         var x = Frames(count: second.outputCount(count), channels: second.weights.outputs)
-        let outputTile = max(1, (tile - second.span) / second.stride + 1)
+        let outputTile = max(1, tile / second.stride / PanelProduct.rows) * PanelProduct.rows
         let input = Frames(count: (outputTile - 1) * second.stride + second.span, channels: channels)
         start = 0
         while start < x.count {
@@ -114,9 +114,8 @@ struct HubertExtractor: Sendable {
             convolve(wave, from: start * second.stride, rows: inputs, into: input)
             Self.normalize(input, rows: inputs, affine)
             second.weights.multiply(
-                InputRows(base: input.base, rowStride: second.stride * channels, tapStride: channels), rows: rows,
-                into: OutputRows(base: x[start], rowStride: x.channels))
-            Activation.gelu.apply(in: x[start], rows: rows, channels: x.channels)
+                input.inputs(every: second.stride), rows: rows, into: x.outputs(from: start))
+            Activation.gelu.apply(to: x, rows: start..<start + rows)
             start += rows
         }
         for convolution in rest.dropFirst() { x = convolution(x, then: .gelu) }
@@ -125,8 +124,7 @@ struct HubertExtractor: Sendable {
 
     private func convolve(_ wave: Frames, from row: Int, rows: Int, into target: Frames) {
         first.weights.multiply(
-            InputRows(base: wave[row * first.stride], rowStride: first.stride, tapStride: 1), rows: rows,
-            into: OutputRows(base: target.base, rowStride: target.channels))
+            wave.inputs(from: row * first.stride, every: first.stride), rows: rows, into: target.outputs())
     }
 
     /// Group norm, then GELU, in place.
@@ -137,10 +135,10 @@ struct HubertExtractor: Sendable {
                 for row in 0..<rows {
                     let p = x[row]
                     for c in 0..<channels { p[c] = p[c] * scale[c] + shift[c] }
-                    Activation.gelu.apply(in: p, rows: 1, channels: channels)
                 }
             }
         }
+        Activation.gelu.apply(to: x, rows: 0..<rows)
     }
 }
 
@@ -166,16 +164,14 @@ struct HubertPositions: Sendable {
     /// Adds GELU(conv(x)) to x. Of an even kernel's outputs, one more than inputs, the last is dropped.
     func add(to x: Frames) {
         let width = groups[0].channels, padding = kernel / 2
-        // One group's channels at a time, side by side: frames lie a multiple of the cache's sets apart.
+        // One group's channels at a time, side by side, so that they fit into the first-level cache.
         let input = Frames(count: x.count + kernel - 1, channels: width)
         let output = Frames(count: x.count, channels: width)
-        input.base.update(repeating: 0, count: input.count * width)
+        input.clear(0..<input.count)
         for (group, weights) in groups.enumerated() {
             for t in 0..<x.count { input[t + padding].update(from: x[t] + group * width, count: width) }
-            weights.multiply(
-                InputRows(base: input.base, rowStride: width, tapStride: width), rows: x.count,
-                into: OutputRows(base: output.base, rowStride: width))
-            Activation.gelu.apply(in: output.base, rows: x.count, channels: width)
+            weights.multiply(input.inputs(), rows: x.count, into: output.outputs())
+            Activation.gelu.apply(to: output, rows: 0..<x.count)
             for t in 0..<x.count {
                 let target = x[t] + group * width, source = output[t]
                 for i in 0..<width { target[i] += source[i] }

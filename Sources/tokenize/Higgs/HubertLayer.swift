@@ -27,14 +27,10 @@ struct HubertLayer: Sendable {
         var start = 0
         while start < x.count {
             let rows = min(tile, x.count - start)
-            up.multiply(
-                InputRows(base: x[start], rowStride: x.channels, tapStride: 0), rows: rows,
-                into: OutputRows(base: hidden.base, rowStride: hidden.channels))
-            Activation.gelu.apply(in: hidden.base, rows: rows, channels: hidden.channels)
-            down.multiply(
-                InputRows(base: hidden.base, rowStride: hidden.channels, tapStride: 0), rows: rows,
-                into: OutputRows(base: x[start], rowStride: x.channels, accumulates: true))
-            finalNorm.apply(to: x[start], rows: rows)
+            up.multiply(x.inputs(from: start), rows: rows, into: hidden.outputs())
+            Activation.gelu.apply(to: hidden, rows: 0..<rows)
+            down.multiply(hidden.inputs(), rows: rows, into: x.outputs(from: start, accumulates: true))
+            finalNorm.apply(to: x, rows: start..<start + rows)
             start += rows
         }
     }
@@ -66,9 +62,7 @@ struct SelfAttention: Sendable {
     func add(to x: Frames) {
         let count = x.count, headWidth = width / heads
         let projected = Frames(count: count, channels: 3 * width)
-        input.multiply(
-            InputRows(base: x.base, rowStride: width, tapStride: 0), rows: count,
-            into: OutputRows(base: projected.base, rowStride: 3 * width))
+        input.multiply(x.inputs(), rows: count, into: projected.outputs())
         let mixed = Frames(count: count, channels: width)
         let keys = PackedWeights(taps: 1, channels: headWidth, outputs: count)
         let values = PackedWeights(taps: 1, channels: count, outputs: headWidth)
@@ -76,25 +70,25 @@ struct SelfAttention: Sendable {
         let scores = Frames(count: block, channels: count)
         let scale = 1 / Float(headWidth).squareRoot()
         for head in 0..<heads {
-            let queries = projected.base + head * headWidth
-            keys.fill(from: queries + width, outputStride: 3 * width, channelStride: 1, tapStride: 0)
-            values.fill(from: queries + 2 * width, outputStride: 1, channelStride: 3 * width, tapStride: 0)
+            let place = head * headWidth
+            keys.fill(
+                from: projected[0] + width + place, outputStride: projected.stride, channelStride: 1, tapStride: 0)
+            values.fill(
+                from: projected[0] + 2 * width + place, outputStride: 1, channelStride: projected.stride, tapStride: 0)
             var start = 0
             while start < count {
                 let rows = min(block, count - start)
                 keys.multiply(
-                    InputRows(base: queries + start * 3 * width, rowStride: 3 * width, tapStride: 0), rows: rows,
-                    into: OutputRows(base: scores.base, rowStride: count))
+                    InputRows(base: projected[start] + place, rowStride: projected.stride, tapStride: 0), rows: rows,
+                    into: scores.outputs())
                 for row in 0..<rows { Self.softmax(scores[row], count: count, scale: scale) }
                 values.multiply(
-                    InputRows(base: scores.base, rowStride: count, tapStride: 0), rows: rows,
-                    into: OutputRows(base: mixed[start] + head * headWidth, rowStride: width))
+                    scores.inputs(), rows: rows,
+                    into: OutputRows(base: mixed[start] + place, rowStride: mixed.stride))
                 start += rows
             }
         }
-        output.multiply(
-            InputRows(base: mixed.base, rowStride: width, tapStride: 0), rows: count,
-            into: OutputRows(base: x.base, rowStride: width, accumulates: true))
+        output.multiply(mixed.inputs(), rows: count, into: x.outputs(accumulates: true))
     }
 
     /// Softmax of scale · x, in place.

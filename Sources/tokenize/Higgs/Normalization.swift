@@ -7,17 +7,12 @@ struct LayerNorm: Sendable {
     let bias: [Float]
     let epsilon: Float
 
-    /// Normalizes in place.
-    func apply(to frames: Frames) { apply(to: frames.base, rows: frames.count) }
-
-    /// Normalizes rows of as many floats as there are weights.
-    func apply(to base: UnsafeMutablePointer<Float>, rows: Int) {
-        let channels = weight.count
+    /// Normalizes all frames, or some, in place.
+    func apply(to frames: Frames, rows: Range<Int>? = nil) {
+        precondition(frames.channels == weight.count, "a norm of \(weight.count) channels for \(frames.channels)")
         weight.withUnsafeBufferPointer { weight in
             bias.withUnsafeBufferPointer { bias in
-                for row in 0..<rows {
-                    Self.normalize(base + row * channels, weight, bias, epsilon)
-                }
+                for t in rows ?? 0..<frames.count { Self.normalize(frames[t], weight, bias, epsilon) }
             }
         }
     }
@@ -64,8 +59,8 @@ struct ChannelStatistics {
         squares = means
     }
 
-    /// Takes in rows of all channels.
-    mutating func add(_ base: UnsafePointer<Float>, rows: Int) {
+    /// Takes in the first frames of a tile.
+    mutating func add(_ tile: Frames, rows: Int) {
         if rows == 0 { return }
         let channels = means.count
         var c = 0
@@ -73,7 +68,7 @@ struct ChannelStatistics {
             let width = min(16, channels - c)
             @inline(__always)
             func row(_ t: Int) -> Floats {
-                let p = base + t * channels + c
+                let p = tile[t] + c
                 if width == 16 { return UnsafeRawPointer(p).loadUnaligned(as: Floats.self) }
                 var x = Floats.zero
                 for i in 0..<width { x[i] = p[i] }

@@ -27,9 +27,7 @@ struct ProjectedQuantizer: Sendable {
             let book = Frames(try weights.floats("\(name).codebook.embed"), channels: width)
             let output = try weights.linear("\(name).project_out", hidden, width)
             let outputs = Frames(count: size, channels: hidden)
-            output.multiply(
-                InputRows(base: book.base, rowStride: width, tapStride: 0), rows: size,
-                into: OutputRows(base: outputs.base, rowStride: hidden))
+            output.multiply(book.inputs(), rows: size, into: outputs.outputs())
             return Stage(
                 input: try weights.linear("\(name).project_in", width, hidden),
                 codewords: PackedWeights(linear: book.values, outputs: size, channels: width, bias: nil),
@@ -44,13 +42,9 @@ struct ProjectedQuantizer: Sendable {
         codes.reserveCapacity(stages.count * residual.count)
         for stage in stages {
             let projected = Frames(count: residual.count, channels: stage.input.outputs)
-            stage.input.multiply(
-                InputRows(base: residual.base, rowStride: channels, tapStride: 0), rows: residual.count,
-                into: OutputRows(base: projected.base, rowStride: projected.channels))
+            stage.input.multiply(residual.inputs(), rows: residual.count, into: projected.outputs())
             let products = Frames(count: residual.count, channels: codebookSize)
-            stage.codewords.multiply(
-                InputRows(base: projected.base, rowStride: projected.channels, tapStride: 0), rows: residual.count,
-                into: OutputRows(base: products.base, rowStride: codebookSize))
+            stage.codewords.multiply(projected.inputs(), rows: residual.count, into: products.outputs())
             for t in 0..<residual.count {
                 let code = Self.nearest(
                     products[t], stage.squares, square: Self.square(projected[t], projected.channels))
@@ -65,7 +59,7 @@ struct ProjectedQuantizer: Sendable {
     /// The sum of the codewords' projections, (N, C). Codes must be in range.
     func decode(_ codes: [UInt16], count: Int) -> Frames {
         let sum = Frames(count: count, channels: channels)
-        sum.base.update(repeating: 0, count: count * channels)
+        sum.clear(0..<count)
         for (stage, book) in stages.enumerated() {
             for t in 0..<count {
                 let row = sum[t], output = book.outputs[Int(codes[stage * count + t])]

@@ -13,30 +13,24 @@ struct ResidualUnit: Sendable {
     /// A tile's convolution sees frames before it that have already been changed; their activations are kept from the
     /// tile before.
     func apply(to x: Frames) {
-        let channels = x.channels, padding = wide.padding, dilation = wide.dilation
+        let channels = x.channels, padding = wide.padding, dilation = wide.dilation, rows = PanelProduct.rows
         precondition(wide.stride == 1 && wide.span == 2 * padding + 1, "a residual unit keeps the length")
         precondition(wide.weights.outputs == channels && narrow.outputs == channels && narrow.taps == 1)
-        let tile = max(2 * padding, Frames.tile(channels: channels))
+        let tile = max((2 * padding + rows - 1) / rows * rows, Frames.tile(channels: channels))
         let activated = Frames(count: tile + 2 * padding, channels: channels)
         let hidden = Frames(count: min(tile, x.count), channels: channels)
-        first.copy(x, rows: -padding..<padding, to: activated.base)
+        first.copy(x, rows: -padding..<padding, to: activated)
         var start = 0
         while start < x.count {
             let rows = min(tile, x.count - start)
-            first.copy(x, rows: start + padding..<start + padding + rows, to: activated[2 * padding])
-            wide.weights.multiply(
-                InputRows(base: activated.base, rowStride: channels, tapStride: dilation * channels), rows: rows,
-                into: OutputRows(base: hidden.base, rowStride: channels))
-            second.apply(in: hidden.base, rows: rows, channels: channels)
-            narrow.multiply(
-                InputRows(base: hidden.base, rowStride: channels, tapStride: 0), rows: rows,
-                into: OutputRows(base: x[start], rowStride: channels, accumulates: true))
+            first.copy(x, rows: start + padding..<start + padding + rows, to: activated, at: 2 * padding)
+            wide.weights.multiply(activated.inputs(dilation: dilation), rows: rows, into: hidden.outputs())
+            second.apply(to: hidden, rows: 0..<rows)
+            narrow.multiply(hidden.inputs(), rows: rows, into: x.outputs(from: start, accumulates: true))
             start += rows
             // The last 2 · padding frames are the next tile's first; source and target do not overlap: a whole tile is
             // at least that long, and after a shorter one there is no next.
-            if start < x.count {
-                activated.base.update(from: activated[rows], count: 2 * padding * channels)
-            }
+            if start < x.count { activated[0].update(from: activated[rows], count: 2 * padding * activated.stride) }
         }
     }
 }

@@ -21,6 +21,8 @@ struct TrainerState: Sendable, Equatable {
     var dataDigest: String
     /// How validation rows were chosen; kept for the whole run.
     var validationBy: TrainingOptions.ValidationBy
+    /// Whether the evaluation after the last step is still to come, because the run was stopped before it.
+    var owesEvaluation: Bool
     /// Positions and seconds of the steps since the last line of metrics.
     var windowTokens: Int
     var windowSeconds: Double
@@ -42,6 +44,7 @@ struct TrainerState: Sendable, Equatable {
             "version": .int(Self.version), "step": .int(step), "total_steps": .int(totalSteps), "epoch": .int(epoch),
             "step_in_epoch": .int(stepInEpoch), "seed": .int(seed), "config_digest": .string(configDigest),
             "data_digest": .string(dataDigest), "validation_by": .string(validationBy.rawValue),
+            "owes_evaluation": .bool(owesEvaluation),
             "window_tokens": .int(windowTokens), "window_seconds": .double(windowSeconds),
         ]
     }
@@ -76,6 +79,7 @@ extension TrainerState {
         configDigest = try member("config_digest") { $0.stringValue }
         dataDigest = try member("data_digest") { $0.stringValue }
         validationBy = try member("validation_by") { $0.stringValue.flatMap(TrainingOptions.ValidationBy.init) }
+        owesEvaluation = try member("owes_evaluation") { $0.boolValue }
         windowTokens = try count("window_tokens")
         windowSeconds = try member("window_seconds") { $0.doubleValue }
     }

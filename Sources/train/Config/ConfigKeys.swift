@@ -20,7 +20,6 @@ enum ModelKey: String, ConfigKey {
     case normEpsilon = "rms_norm_eps"
     case initializerRange = "initializer_range"
     case maxPositions = "max_position_embeddings"
-    case hasTextHead = "text_head"
     case tower = "audio_tower"
 }
 

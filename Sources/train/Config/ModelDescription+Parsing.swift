@@ -48,7 +48,6 @@ extension ModelDescription {
         normEpsilon = try section.number(.normEpsilon, "above 0", where: isPositive) ?? normEpsilon
         initializerRange = try section.number(.initializerRange, "above 0", where: isPositive) ?? initializerRange
         maxPositions = try section.int(.maxPositions, in: 1...1 << 30) ?? maxPositions
-        hasTextHead = try section.flag(.hasTextHead) ?? hasTextHead
         tower = try section.node(.tower).map {
             try TowerDescription(
                 ConfigSection($0, path: section.name(.tower), file: section.file, known: known))

@@ -101,7 +101,6 @@ extension ModelDescription {
         keys.add(.normEpsilon, normEpsilon)
         keys.add(.initializerRange, initializerRange)
         keys.add(.maxPositions, maxPositions)
-        keys.add(.hasTextHead, hasTextHead)
         guard let tower else { return keys.members }
         var towerKeys = Flattened(TowerKey.self, "model.audio_tower")
         towerKeys.add(.width, tower.width)

@@ -39,9 +39,7 @@ struct ModelDescription: Sendable, Equatable {
     var normEpsilon = 1e-5
     /// Standard deviation of the initial weights.
     var initializerRange = 0.02
-    var maxPositions = 2048
-    /// false: no text loss, so its weight must be 0.
-    var hasTextHead = true
+    var maxPositions = 8192
     /// nil: no tower, and features are not consumed.
     var tower: TowerDescription?
 }

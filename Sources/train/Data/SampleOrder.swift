@@ -1,5 +1,5 @@
 // In which order an epoch reads the rows: a pure function of seed and epoch, so that a run that goes on after a stop
-// repeats nothing and skips nothing. Not the packing into batches, see BatchPlan.swift.
+// repeats nothing and skips nothing. Not the packing into batches, see StepPlan.swift.
 
 /// The order of the rows.
 struct SampleOrder: Sendable {

@@ -60,7 +60,7 @@ extension ModelConfig {
         streamEOS = try streamID("audio_stream_eos_id", reader)
         audioInID = Int32(try reader.integer("audio_in_token_idx", in: 0...vocabularySize - 1))
         audioOutID = Int32(try reader.integer("audio_out_token_idx", in: 0...vocabularySize - 1))
-        try checkIDs(reader)
+        try checkIDs(reader, audioOutKey: "audio_out_token_idx")
         let skipsTower = try reader.flag("skip_audio_tower", default: false)
         let encodesFeatures = try reader.flag("encode_whisper_embed", default: true)
         if !skipsTower, !encodesFeatures { throw reader.error("encode_whisper_embed", .unsupported(got: "false")) }
@@ -83,7 +83,7 @@ extension ModelConfig {
         audioOutID = Int32(try reader.integer("audio_token_id", in: 0...vocabularySize - 1))
         // The config has no id for references; Llama 3's vocabulary reserves this one for `<|AUDIO|>`.
         audioInID = vocabularySize > 128_015 ? 128_015 : nil
-        try checkIDs(reader)
+        try checkIDs(reader, audioOutKey: "audio_token_id")
     }
 
     /// The Llama part, which both layouts write alike; the rest is left at values that are set afterwards.
@@ -173,12 +173,12 @@ extension ModelConfig {
         Int32(try reader.integer(key, in: codebookSize...codebookSize + 1))
     }
 
-    private func checkIDs(_ reader: ConfigReader) throws {
+    private func checkIDs(_ reader: ConfigReader, audioOutKey: String) throws {
         if streamBOS == streamEOS {
             throw reader.error("audio_stream_eos_id", .value(got: String(streamEOS), expected: "not the bos id"))
         }
         if audioInID == audioOutID {
-            throw reader.error("audio_out_token_idx", .value(got: String(audioOutID), expected: "not the input's id"))
+            throw reader.error(audioOutKey, .value(got: String(audioOutID), expected: "not the input's id"))
         }
     }
 }

@@ -20,7 +20,6 @@ struct RunMode: Sendable, Equatable {
 enum RunDirectoryError: PersonReadable, Equatable {
     case holdsRun(path: String)
     case foreignFiles(path: String, example: String)
-    case locked(path: String)
     case differentConfig(path: String, differences: [String])
     case differentData(path: String, checkpoint: String)
 
@@ -34,10 +33,6 @@ enum RunDirectoryError: PersonReadable, Equatable {
             Failure(
                 .badUsage, "the directory is not empty and holds no run (it has \(example.escapedForTerminal))",
                 at: path.escapedForTerminal, remedy: "name an empty or a new --output-dir")
-        case .locked(let path):
-            Failure(
-                .failed, "another train writes in this directory", at: path.escapedForTerminal,
-                remedy: "wait for it, or name another --output-dir")
         case .differentConfig(let path, let differences):
             Failure(
                 .badUsage, "the run was started with another config: \(differences.joined(separator: ", "))",
@@ -64,42 +59,64 @@ final class RunDirectory {
     enum Start: Equatable {
         /// At step 0; metrics of an earlier attempt without a checkpoint are dropped.
         case fresh
-        /// After the steps of this checkpoint.
-        case checkpoint(TrainerState)
+        /// At step 0, after the run that the directory holds has been moved aside.
+        case anew(because: String)
+        /// After the steps of this checkpoint, which lies at `path`.
+        case checkpoint(path: String, TrainerState)
         /// Nowhere: final/ is whole.
         case finished(TrainerState)
     }
 
-    /// Locks the directory (created where it is absent) and decides where the run begins. Nothing of an earlier run is
-    /// changed, except that it is moved aside where `mode` says so.
-    ///
+    /// Makes the directory where it is absent and takes its lock. Nothing else in it is changed.
+    /// - Throws: `Failure` where another process writes in it; `FileError`.
+    init(path: String) throws {
+        // The standardized path has no trailing slash, behind which `.1` would land inside.
+        self.path = URL(fileURLWithPath: path).standardizedFileURL.path
+        try Self.makeDirectory(self.path)
+        lock = try DirectoryLock(directory: self.path)
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+            throw FileError("create the directory", path, code: Int32(cause.code))
+        }
+    }
+
+    /// Decides where the run begins. Changes nothing; `prepare` does.
     /// - Throws: `RunDirectoryError`, `FileError`.
-    static func open(
-        _ path: String, mode: RunMode, config: TrainConfig, dataDigest: String
-    ) throws -> (directory: RunDirectory, start: Start) {
-        let directory = try RunDirectory(path: path)
-        switch try directory.contents() {
-        case .empty: return (directory, .fresh)
+    func start(mode: RunMode, config: TrainConfig, dataDigest: String) throws -> Start {
+        switch try contents() {
+        case .empty: return .fresh
         case .foreign(let example): throw RunDirectoryError.foreignFiles(path: path, example: example)
         case .run: break
         }
         guard mode.resumes || mode.replaces else { throw RunDirectoryError.holdsRun(path: path) }
-        if mode.resumes {
-            do {
-                return (directory, try directory.resumePoint(config: config, dataDigest: dataDigest))
-            } catch let error as RunDirectoryError where mode.replaces {
-                Console.log.info("\(error.failure.what)")
-            } catch let error as ConfigError where mode.replaces {
-                Console.log.info("the old run's config cannot be read: \(error.failure)")
-            }
+        guard mode.resumes else { return .anew(because: "--replace without --resume") }
+        do {
+            return try resumePoint(config: config, dataDigest: dataDigest)
+        } catch  where mode.replaces && (error is RunDirectoryError || error is ConfigError) {
+            return .anew(because: Failure(error).what)
         }
-        try directory.moveAside()
-        return (directory, .fresh)
     }
 
-    private init(path: String) throws {
-        self.path = path
-        lock = try DirectoryLock(directory: path)
+    /// Makes the directory ready to be written to: moves an old run to the first free PATH.1, PATH.2, …, removes what a
+    /// kill left half-written, writes config.yaml.
+    func prepare(_ start: Start, config: TrainConfig) throws {
+        if case .anew(let reason) = start {
+            var number = 1
+            while FileManager.default.fileExists(atPath: "\(path).\(number)") { number += 1 }
+            let aside = "\(path).\(number)"
+            guard rename(path, aside) == 0 else { throw FileError("rename to \(aside)", path) }
+            Console.log.info("moved the old run to \(aside.escapedForTerminal): \(reason)")
+            // The old lock is held until here, so nobody else takes the directory while it moves.
+            try Self.makeDirectory(path)
+            lock = try DirectoryLock(directory: path)
+        }
+        try CheckpointName.removePartial(in: path)
+        try AtomicFile.write(Array(config.yaml.utf8), to: configPath)
     }
 
     private enum Contents { case empty, run, foreign(example: String) }
@@ -107,7 +124,7 @@ final class RunDirectory {
     private func contents() throws -> Contents {
         let names = try FileManager.default.contentsOfDirectory(atPath: path)
         if names.contains("config.yaml") { return .run }
-        let own = [DirectoryLock.name, "config.yaml.tmp"]
+        let own = [".lock", "config.yaml.tmp"]
         return names.sorted().first { !own.contains($0) }.map { .foreign(example: $0) } ?? .empty
     }
 
@@ -124,50 +141,6 @@ final class RunDirectory {
         guard state.dataDigest == dataDigest else {
             throw RunDirectoryError.differentData(path: path, checkpoint: name)
         }
-        return isFinished ? .finished(state) : .checkpoint(state)
-    }
-
-    /// Renames the directory to the first free PATH.1, PATH.2, … and makes a new one in its place.
-    private func moveAside() throws {
-        var number = 1
-        while FileManager.default.fileExists(atPath: "\(path).\(number)") { number += 1 }
-        let aside = "\(path).\(number)"
-        if rename(path, aside) != 0 { throw FileError("rename to \(aside)", path) }
-        Console.log.info("moved the old run to \(aside.escapedForTerminal)")
-        // The old lock is held until here, so nobody else takes the directory while it moves.
-        lock = try DirectoryLock(directory: path)
-    }
-}
-
-/// One writer a directory: an flock on `.lock` in it, released with the object or the process.
-final class DirectoryLock {
-    static let name = ".lock"
-    private let descriptor: Int32
-
-    /// Creates the directory and its parents where they are absent, and takes the lock without waiting.
-    init(directory: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        } catch {
-            throw FileError("create the directory", directory, code: Self.systemCode(error))
-        }
-        let path = directory + "/" + Self.name
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileError("create the lock", path) }
-        if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            let code = errno
-            close(descriptor)
-            throw code == EWOULDBLOCK
-                ? RunDirectoryError.locked(path: directory) : FileError("lock", path, code: code) as any Error
-        }
-    }
-
-    deinit { close(descriptor) }
-
-    /// The errno behind a Foundation error.
-    private static func systemCode(_ error: any Error) -> Int32 {
-        let error = error as NSError
-        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError { return Int32(underlying.code) }
-        return error.domain == NSPOSIXErrorDomain ? Int32(error.code) : EIO
+        return isFinished ? .finished(state) : .checkpoint(path: path + "/" + name, state)
     }
 }

@@ -1,0 +1,133 @@
+// `train check`: asks everything that a run depends on, in the order in which the answers depend on each other, and
+// changes nothing on disk. What depends on a failed answer is skipped, what does not is still asked.
+
+import Foundation
+import PipelineKit
+
+/// The preflight.
+struct Preflight {
+    let threads: Int
+
+    /// Asks all questions.
+    /// - Parameter config: gives the config; what it throws is the first answer.
+    func run(config: () throws -> TrainConfig) -> CheckTable {
+        var table = CheckTable()
+        guard let config = ask("config", &table, config, finding: { _ in "known keys, values in range" }) else {
+            return table
+        }
+        let setup = ask("data and model", &table) {
+            try RunSetup(config)
+        } finding: {
+            let model = $0.modelConfig
+            return "\($0.source.rowCount) rows in \($0.source.shardCount) shards; \(model.layers) layers of width "
+                + "\(model.width), \(model.dualLayers.count) dual, vocabulary \(model.vocabularySize), "
+                + "\(model.codebooks) codebooks of \(model.codebookSize), \(model.tower == nil ? "no tower" : "tower")"
+        }
+        let data = setup.flatMap { setup in
+            ask("rows", &table) {
+                let data = try TrainingData(
+                    setup.source, format: setup.format, validationFraction: config.training.validationFraction,
+                    validationBy: config.training.validationBy, workers: threads)
+                try data.check(maxBatchTokens: config.training.maxBatchTokens)
+                return data
+            } finding: {
+                "hashes, ids in step, ranges, a clip a placeholder; \($0.trainingRowCount) to train on, "
+                    + "\($0.validationRowCount) to validate, \($0.trainingTokens) positions an epoch"
+            }
+        }
+        if let setup, let data {
+            _ = ask("labels", &table) {
+                try setup.check(labels: data.labels)
+                try LabelCheck.run(data)
+            } finding: {
+                "\(data.labels.text) of text, \(data.labels.codebooks.first ?? 0) a codebook, each equal to the input "
+                    + "at its own position"
+            }
+        }
+        let model = setup.flatMap { setup in
+            ask("weights", &table) {
+                let model = try setup.model()
+                try RunSetup.check(config.loss, against: model.config)
+                return model
+            } finding: {
+                "\($0.parameters.parameterCount) parameters, \($0.parameters.trainedCount) trained"
+            }
+        }
+        if let model {
+            _ = ask("disk", &table) {
+                try DiskCheck.run(
+                    config, parameters: model.parameters.parameterCount, trained: model.parameters.trainedCount)
+            } finding: {
+                $0
+            }
+        }
+        if let setup, let data, let model { probe(setup, data, model, &table) }
+        let asked = Set(table.rows.map(\.title))
+        for title in Self.titles where !asked.contains(title) {
+            table.add(title, skipped: "not asked: needs an answer above")
+        }
+        return table
+    }
+
+    static let titles = [
+        "config", "data and model", "rows", "labels", "weights", "disk", "one step", "leak probe", "causality probe",
+    ]
+
+    /// What needs a model that computes on real rows.
+    private func probe(_ setup: RunSetup, _ data: TrainingData, _ model: HiggsModel, _ table: inout CheckTable) {
+        let reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
+        let rows = data.trainingRows.joined().sorted { data.lengths[$0] < data.lengths[$1] }
+        let cache = ShardCache(data.source, format: data.format, capacity: 2)
+        _ = ask("one step", &table) {
+            try StepCheck.run(model, try cache.batch([rows[rows.count / 2]]), setup: setup, reference: reference)
+        } finding: {
+            $0
+        }
+        let probes = Probes(format: data.format) { try model.evaluate($0, loss: setup.lossOptions) }
+        _ = ask("leak probe", &table) {
+            try Self.judge(try probes.leak(try cache.batch([rows[0]])), of: "the input at its own position or later")
+        } finding: {
+            $0
+        }
+        guard rows.count >= 2 else {
+            table.add("causality probe", skipped: "not asked: needs two rows")
+            return
+        }
+        _ = ask("causality probe", &table) {
+            try Self.judge(
+                try probes.causality(try cache.batch([rows[0], rows[1]])), of: "another sequence of the batch")
+        } finding: {
+            $0
+        }
+    }
+
+    private static func judge(_ finding: ProbeFinding, of what: String) throws -> String {
+        func told(_ change: Double) -> String { String(format: "%.1e", change) }
+        guard !finding.leaks else {
+            throw Failure(
+                .failed, "the loss of \(finding.place) moves by \(told(finding.leak)) with \(what)",
+                remedy: "do not train: its losses would mean nothing")
+        }
+        guard finding.isConclusive else {
+            throw Failure(
+                .failed, "\(finding.labels) labels, of which some follow none of their inputs: nothing is proved",
+                remedy: "check that the model's weights are not all zero")
+        }
+        return "\(finding.labels) labels do not move with \(what) (at most \(told(finding.leak)); "
+            + "with what they may see, at least \(told(finding.control)))"
+    }
+
+    /// Asks one question and notes its answer.
+    private func ask<Answer>(
+        _ title: String, _ table: inout CheckTable, _ question: () throws -> Answer, finding: (Answer) -> String
+    ) -> Answer? {
+        do {
+            let answer = try question()
+            table.add(title, passed: finding(answer))
+            return answer
+        } catch {
+            table.add(title, failed: Failure(error))
+            return nil
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// Writes and reads a checkpoint directory: the model in its own layout, the optimizer, the trainer's state.
+//
+//     config.json  model.safetensors  optimizer.safetensors  trainer_state.json
+//
+// A directory is written under NAME.partial, synced and renamed, so that a checkpoint is whole or absent.
+
+import Foundation
+import PipelineKit
+
+enum Checkpoint {
+    static let optimizerName = "optimizer.safetensors"
+
+    /// Writes `run/name`; what stood there before goes only when the new one is whole.
+    /// - Throws: `FileError`; the partial directory of a failed save is removed.
+    static func save(
+        model: HiggsModel, optimizer: AdamW, state: TrainerState, in run: String, name: String
+    ) throws {
+        let path = run + "/" + name, partial = path + CheckpointName.partialSuffix
+        let files = FileManager.default
+        if files.fileExists(atPath: partial) { try files.removeItem(atPath: partial) }
+        guard mkdir(partial, 0o755) == 0 else { throw FileError("create the checkpoint", partial) }
+        do {
+            try model.save(to: partial)
+            try optimizer.save(to: partial + "/" + optimizerName)
+            try AtomicFile.write(Array((state.json.pretty() + "\n").utf8), to: partial + "/" + TrainerState.fileName)
+            if files.fileExists(atPath: path) { try files.removeItem(atPath: path) }
+            guard rename(partial, path) == 0 else { throw FileError("rename to \(name)", partial) }
+            try sync(directory: run)
+        } catch {
+            try? files.removeItem(atPath: partial)
+            throw error
+        }
+    }
+
+    /// The model and optimizer of a checkpoint.
+    static func load(_ directory: String, options: AdamW.Options) throws -> (model: HiggsModel, optimizer: AdamW) {
+        let model = try HiggsModel(loading: directory)
+        let optimizer = AdamW(model.parameters, options: options)
+        try optimizer.load(from: directory + "/" + optimizerName)
+        return (model, optimizer)
+    }
+
+    private static func sync(directory: String) throws {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError("open the directory", directory) }
+        defer { close(descriptor) }
+        // Some file systems cannot sync a directory and say so with EINVAL.
+        if fsync(descriptor) != 0, errno != EINVAL { throw FileError("sync the directory", directory) }
+    }
+}

@@ -1,0 +1,250 @@
+// The run: steps, evaluations, metrics, checkpoints, in the order in which they happen. What a step computes is the
+// model's; which rows it sees is StepPlan's.
+
+import Foundation
+import PipelineKit
+
+/// One run over its steps. Not thread-safe.
+final class TrainRun {
+    /// Closures that tests pass in to stand for what happens to a run from outside.
+    struct Hooks {
+        /// Called when a step is done and logged, before evaluation and saving; throwing stands for a kill.
+        var stepDone: (_ step: Int) throws -> Void = { _ in }
+        /// Whether a stop was asked for (Ctrl-C, SIGTERM).
+        var isStopRequested: () -> Bool = { Interrupt.isRequested }
+    }
+
+    let setup: RunSetup
+    let data: TrainingData
+    let directory: RunDirectory
+    let model: HiggsModel
+    let optimizer: AdamW
+    let plan: StepPlan
+    let schedule: LearningRateSchedule
+    let reference: LossReference
+    private let metrics: MetricsFile
+    private let evaluation: Evaluation
+    private let hooks: Hooks
+    private let console: RunConsole
+
+    /// Steps that are done.
+    private(set) var step: Int
+    private let firstStep: Int
+    /// Whether step `step − 1` has an evaluation to come, because a stop came first.
+    private var owesEvaluation: Bool
+    private var windowTokens: Int
+    private var windowSeconds: Double
+
+    private var options: LossOptions { setup.lossOptions }
+    private var training: TrainingOptions { setup.config.training }
+    private var epochRows: Int { data.trainingRowCount }
+
+    /// Loads or makes the model and opens the metrics. `directory` has been prepared.
+    init(
+        _ setup: RunSetup, data: TrainingData, directory: RunDirectory, start: RunDirectory.Start,
+        hooks: Hooks = Hooks()
+    ) throws {
+        self.setup = setup
+        self.data = data
+        self.directory = directory
+        self.hooks = hooks
+        let training = setup.config.training
+        let adam = AdamW.Options(training)
+        var state: TrainerState?
+        if case .checkpoint(let path, let saved) = start {
+            (model, optimizer) = try Checkpoint.load(path, options: adam)
+            state = saved
+        } else {
+            model = try setup.model()
+            optimizer = AdamW(model.parameters, options: adam)
+        }
+        try RunSetup.check(setup.config.loss, against: model.config)
+        model.usesGradientCheckpointing = training.gradientCheckpointing
+        step = state?.step ?? 0
+        firstStep = step
+        owesEvaluation = state?.owesEvaluation ?? false
+        windowTokens = state?.windowTokens ?? 0
+        windowSeconds = state?.windowSeconds ?? 0
+        plan = StepPlan(data, training: training)
+        schedule = LearningRateSchedule(
+            peak: training.learningRate, scheduler: training.scheduler, warmupSteps: training.warmupSteps,
+            totalSteps: plan.totalSteps(epochs: training.epochs, maxSteps: training.maxSteps))
+        reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
+        metrics = try MetricsFile(path: directory.metricsPath, keepingStepsBelow: step)
+        evaluation = Evaluation(data, training: training)
+        console = RunConsole(reference: reference, steps: schedule.totalSteps - step)
+    }
+
+    /// Trains to the end and writes final/.
+    ///
+    /// - Throws: `Interrupted` after a checkpoint was saved; `Divergence`; errors of data and files.
+    func run() throws {
+        console.begin(self)
+        defer { console.end() }
+        if owesEvaluation { try evaluate(epoch: epoch(of: nil)) }
+        var mark = ContinuousClock.now
+        try StepLoader(data, plan: plan).forEachStep(from: step, to: schedule.totalSteps) { loaded in
+            let report = try train(on: loaded)
+            let now = ContinuousClock.now
+            windowSeconds += (now - mark).seconds
+            try finishStep(loaded, report)
+            mark = .now
+        }
+        try Checkpoint.save(
+            model: model, optimizer: optimizer, state: try state(), in: directory.path, name: "final")
+    }
+
+    /// What one optimizer step found.
+    struct StepOutcome {
+        var report: LossReport
+        var gradientNorm: Double
+        var learningRate: Double
+    }
+
+    /// Forward and backward over the micro-batches, clipping, AdamW.
+    private func train(on loaded: LoadedStep) throws -> StepOutcome {
+        let rate = schedule.rate(at: step)
+        var sums = LossSums(codebooks: setup.modelConfig.codebooks)
+        model.parameters.zeroGradients()
+        let stepOptions = options.weighingOnly(loaded.labels)
+        for batch in loaded.batches {
+            do {
+                sums += try model.forwardBackward(batch, loss: stepOptions, normalizers: loaded.labels)
+            } catch LossError.notFinite(let term, let rows) {
+                throw divergence("the loss of \(term)", rows: rows, model.parameters.firstNonFiniteParameter())
+            }
+        }
+        let norm = model.parameters.gradientNorm()
+        guard norm.isFinite else {
+            throw divergence("the gradient", rows: loaded.rows, model.parameters.firstNonFiniteTensor())
+        }
+        let report = LossReport(sums, options: options)
+        if step == 0 { try checkBase(report) }
+        let maximum = training.maxGradNorm > 0 ? Float(training.maxGradNorm) : nil
+        optimizer.step(
+            learningRate: Float(rate), gradientScale: AdamW.clippingScale(norm: norm, maximum: maximum))
+        windowTokens += loaded.tokens
+        return StepOutcome(report: report, gradientNorm: norm, learningRate: rate)
+    }
+
+    private func divergence(_ what: String, rows: [String], _ tensor: String?) -> Divergence {
+        let last = CheckpointName.all(in: directory.path).last?.name
+        return Divergence(what: what, step: step, rows: rows, tensor: tensor, lastCheckpoint: last)
+    }
+
+    /// A pretrained base knows more about audio than chance before it is trained further.
+    private func checkBase(_ report: LossReport) throws {
+        guard case .directory(let base) = setup.config.model, let audio = report.audio,
+            BaseCheck.isNoBetterThanChance(audio, reference)
+        else { return }
+        let finding = BaseCheck.finding(audio, reference)
+        guard training.requirePretrained else {
+            Console.log.warning("\(base.escapedForTerminal): \(finding)")
+            return
+        }
+        throw Failure(
+            .badUsage, finding, at: base.escapedForTerminal,
+            remedy: "check that it is the model that these codes belong to, or set training.require_pretrained to false"
+        )
+    }
+
+    /// Logs, evaluates and saves what is due after a step.
+    private func finishStep(_ loaded: LoadedStep, _ outcome: StepOutcome) throws {
+        let epoch = epoch(of: loaded.plan)
+        let isLast = step + 1 == schedule.totalSteps
+        if step % training.loggingSteps == 0 || isLast {
+            let line = StepReport(
+                step: step, epoch: epoch, learningRate: outcome.learningRate, gradientNorm: outcome.gradientNorm,
+                tokens: windowTokens, seconds: windowSeconds)
+            try metrics.append(MetricsLine.training(outcome.report, line, reference))
+            console.logged(outcome.report, line)
+            windowTokens = 0
+            windowSeconds = 0
+        }
+        step += 1
+        console.advance()
+        try hooks.stepDone(step - 1)
+        owesEvaluation = evaluation.hasRows && (isLast || training.evalSteps.map { step % $0 == 0 } ?? false)
+        if owesEvaluation { try evaluate(epoch: epoch) }
+        if isLast { return }
+        if hooks.isStopRequested() { try stop() }
+        if let interval = training.saveSteps, step % interval == 0 { try save() }
+    }
+
+    /// Computes the validation losses and writes their line; a stop in the middle leaves it to the resumed run.
+    private func evaluate(epoch: Double) throws {
+        guard
+            let report = try evaluation.run(
+                model, options: options, codebooks: setup.modelConfig.codebooks, isStopRequested: hooks.isStopRequested)
+        else { try stop() }
+        try metrics.append(
+            MetricsLine.validation(
+                report, step: step - 1, epoch: epoch, rows: data.validationRowCount, reference: reference))
+        console.evaluated(report, step: step - 1)
+        owesEvaluation = false
+    }
+
+    /// Saves and ends the run; the same command goes on from there.
+    private func stop() throws -> Never {
+        try save()
+        throw Interrupted()
+    }
+
+    private func save() throws {
+        if let tensor = model.parameters.firstNonFiniteParameter() {
+            throw divergence("a parameter", rows: [], tensor)
+        }
+        try metrics.sync()
+        let name = CheckpointName(step: step).name
+        try Checkpoint.save(model: model, optimizer: optimizer, state: try state(), in: directory.path, name: name)
+        if let limit = training.saveTotalLimit { try CheckpointName.prune(in: directory.path, keeping: limit) }
+        console.saved(name)
+    }
+
+    private func state() throws -> TrainerState {
+        let place = plan.place(step: step)
+        return TrainerState(
+            step: step, totalSteps: schedule.totalSteps, epoch: place.epoch, stepInEpoch: place.stepInEpoch,
+            seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
+            dataDigest: setup.source.digest, validationBy: data.split.by, owesEvaluation: owesEvaluation,
+            windowTokens: windowTokens, windowSeconds: windowSeconds)
+    }
+
+    /// Epochs done with a step, as a fraction; of the last step that was done where none is given.
+    private func epoch(of planned: PlannedStep?) -> Double {
+        var planned = planned
+        if planned == nil {
+            var cursor = StepCursor(plan, at: max(0, step - 1))
+            planned = cursor.advance()
+        }
+        guard let planned else { return 0 }
+        return Double(planned.epoch) + Double(planned.rowsDone) / Double(epochRows)
+    }
+}
+
+extension AdamW.Options {
+    init(_ training: TrainingOptions) {
+        self.init(
+            beta1: Float(training.adamBeta1), beta2: Float(training.adamBeta2), epsilon: Float(training.adamEpsilon),
+            weightDecay: Float(training.weightDecay))
+    }
+}
+
+extension StepPlan {
+    init(_ data: TrainingData, training: TrainingOptions) {
+        self.init(
+            order: SampleOrder(shards: data.trainingRows, seed: training.seed, isShuffled: training.shuffle),
+            lengths: data.lengths, batchSize: training.batchSize, maxBatchTokens: training.maxBatchTokens,
+            accumulationSteps: training.accumulationSteps)
+    }
+
+    /// The epoch in which step `step` of the run lies, and how many steps of that epoch come before it.
+    func place(step: Int) -> (epoch: Int, stepInEpoch: Int) {
+        var epoch = 0, rest = step
+        while case let count = stepCount(epoch: epoch), rest >= count {
+            rest -= count
+            epoch += 1
+        }
+        return (epoch, rest)
+    }
+}

@@ -1,0 +1,150 @@
+// The preflight, and the bugs that its probes must catch, each planted in the losses that a probe asks for.
+
+import Foundation
+import PipelineKit
+import Testing
+import TestSupport
+
+@testable import train
+
+/// A model, a format and a batch of two rows from a small WORK.
+private struct Subject {
+    let model: HiggsModel
+    let format: SequenceFormat
+    let batch: PackedBatch
+
+    init() throws {
+        let work = SyntheticWork()
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("sawt-probe-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try work.write(to: root)
+        let setup = try RunSetup(work.config(work: root, run: root + "/run"))
+        model = try setup.model()
+        format = setup.format
+        batch = try ShardCache(setup.source, format: format, capacity: 2).batch([0, 1])
+    }
+
+    func losses(_ batch: PackedBatch) throws -> LossSums { try model.evaluate(batch, loss: LossOptions()) }
+}
+
+extension PackedBatch {
+    /// Labels one position later, so that a position is asked for what stands at itself: the shift left out.
+    fileprivate var unshifted: PackedBatch {
+        var labels = labelIDs
+        for place in labels.indices.reversed() { labels[place] = place == 0 ? ignoredLabel : labelIDs[place - 1] }
+        return replacing(labelIDs: labels)
+    }
+
+    /// The labels of one codebook a column later: one cell off the delay.
+    fileprivate func offTheDelay(codebook: Int) -> PackedBatch {
+        var labels = labelAudioIDs
+        let row = codebook * audioOutColumns
+        for column in 0..<audioOutColumns {
+            labels[row + column] = column == 0 ? ignoredLabel : labelAudioIDs[row + column - 1]
+        }
+        return replacing(labelAudioIDs: labels)
+    }
+}
+
+@Suite struct ProbeTests {
+    @Test func `an honest model passes both probes, and both see something`() throws {
+        let subject = try Subject()
+        let probes = Probes(format: subject.format, evaluate: subject.losses)
+        let leak = try probes.leak(subject.batch)
+        #expect(!leak.leaks && leak.isConclusive && leak.labels >= 4 + 4 * 3, "\(leak)")
+        let causality = try probes.causality(subject.batch)
+        #expect(!causality.leaks && causality.isConclusive, "\(causality)")
+    }
+
+    @Test func `text labels that are not shifted are caught`() throws {
+        let subject = try Subject()
+        let probes = Probes(format: subject.format) { try subject.losses($0.unshifted) }
+        let finding = try probes.leak(subject.batch)
+        #expect(finding.leaks && finding.place.hasPrefix("text"), "\(finding)")
+    }
+
+    @Test func `a codebook whose labels are one cell off the delay is caught`() throws {
+        let subject = try Subject()
+        for codebook in 0..<3 {
+            let probes = Probes(format: subject.format) { try subject.losses($0.offTheDelay(codebook: codebook)) }
+            let finding = try probes.leak(subject.batch)
+            #expect(finding.leaks && finding.place.hasPrefix("codebook \(codebook)"), "\(finding)")
+        }
+    }
+
+    @Test func `attention across the boundary of two sequences is caught`() throws {
+        let subject = try Subject()
+        // Both sequences as one are longer than what the model would prepare for either.
+        subject.model.rope.prepare(positions: subject.batch.positions)
+        let probes = Probes(format: subject.format) { batch in
+            guard batch.sequences.count > 1 else { return try subject.losses(batch) }
+            return try subject.losses(batch.replacing(starts: [0, batch.positions]))
+        }
+        let finding = try probes.causality(subject.batch)
+        #expect(finding.leaks, "\(finding)")
+    }
+
+    @Test func `losses that follow nothing prove nothing`() throws {
+        let subject = try Subject()
+        let constant = try subject.losses(subject.batch)
+        let finding = try Probes(format: subject.format) { _ in constant }.leak(subject.batch)
+        #expect(!finding.isConclusive)
+    }
+}
+
+@Suite struct CheckTests {
+    private func table(_ work: SyntheticWork, _ root: String, _ overrides: [String] = []) throws -> CheckTable {
+        let config = try work.config(work: root + "/work", run: root + "/run", overrides)
+        return Preflight(threads: 2).run { config }
+    }
+
+    @Test func `sound data and a sound config pass every question, and nothing is written`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let table = try table(work, root)
+            #expect(table.rows.map(\.title) == Preflight.titles)
+            #expect(table.rows.allSatisfy { $0.mark == .passed }, "\(table.text)")
+            #expect(table.status == nil)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root) == ["work"])
+        }
+    }
+
+    @Test func `a config that cannot be read is the only answer`() {
+        let table = Preflight(threads: 1).run { throw ConfigError.malformedOverride("x") }
+        #expect(table.status == .badUsage && table.rows.count == 1 && table.rows[0].mark == .failed)
+    }
+
+    @Test func `a damaged shard fails the rows, and what needs them is not asked`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let path = root + "/work/codes/shard.00001.mds.zstd"
+            var bytes = try MappedFile(path: path).withBytes { Array($0) }
+            bytes[bytes.count / 2] ^= 1
+            try AtomicFile.write(bytes, to: path)
+            let table = try table(work, root)
+            #expect(table.status == .badData)
+            let marks = Dictionary(uniqueKeysWithValues: table.rows.map { ($0.title, $0.mark) })
+            #expect(marks["rows"] == .failed && marks["weights"] == .passed && marks["leak probe"] == .skipped)
+            #expect(table.text.contains("codes/shard.00001"))
+        }
+    }
+
+    @Test func `labels that are shifted already are told from wrong ones`() throws {
+        var sample = TrainingSample(id: "a", inputIDs: [1, 2, 3, 4], labelIDs: [-100, 3, 4, -100], clips: [])
+        #expect {
+            try LabelCheck.check(sample)
+        } throws: {
+            Failure($0).what.contains("shifted already")
+        }
+        sample.labelIDs = [-100, 2, 9, -100]
+        #expect {
+            try LabelCheck.check(sample)
+        } throws: {
+            Failure($0).what.contains("label 9 at 2")
+        }
+        sample.labelIDs = [-100, 2, 3, 4]
+        try LabelCheck.check(sample)
+    }
+}

@@ -1,0 +1,210 @@
+// What a run directory is taken for, and what happens to it.
+
+import Foundation
+import PipelineKit
+import Testing
+import TestSupport
+
+@testable import train
+
+private func config(_ overrides: String...) throws -> TrainConfig {
+    let yaml = "model: m\ndata_path: d\noutput_dir: o\ntraining: {max_steps: 4, learning_rate: 1}"
+    return try TrainConfig(yaml: yaml, file: "c", flags: TrainConfig.Flags(overrides: overrides))
+}
+
+private func state(step: Int, data: String = "d0") -> TrainerState {
+    TrainerState(
+        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", dataDigest: data,
+        validationBy: .id, owesEvaluation: false, windowTokens: 5, windowSeconds: 0.25)
+}
+
+private func write(_ state: TrainerState, _ checkpoint: String) throws {
+    try FileManager.default.createDirectory(atPath: checkpoint, withIntermediateDirectories: true)
+    try AtomicFile.write(Array(state.json.pretty().utf8), to: checkpoint + "/" + TrainerState.fileName)
+}
+
+private func start(
+    _ path: String, resumes: Bool = false, replaces: Bool = false, _ config: TrainConfig, data: String = "d0"
+) throws -> RunDirectory.Start {
+    try RunDirectory(path: path).start(
+        mode: RunMode(resumes: resumes, replaces: replaces), config: config, dataDigest: data)
+}
+
+@Suite struct RunDirectoryTests {
+    @Test func `an empty or absent directory starts fresh, with and without --resume`() throws {
+        try withTemporaryDirectory { root in
+            for (resumes, replaces) in [(false, false), (true, false), (true, true)] {
+                let found = try start(root + "/a/b", resumes: resumes, replaces: replaces, config())
+                #expect(found == .fresh)
+            }
+        }
+    }
+
+    @Test func `a directory with other files is refused, whatever is asked`() throws {
+        try withTemporaryDirectory { root in
+            try AtomicFile.write(Array("x".utf8), to: root + "/thesis.doc")
+            for (resumes, replaces) in [(false, false), (true, false), (true, true), (false, true)] {
+                #expect(throws: RunDirectoryError.foreignFiles(path: root, example: "thesis.doc")) {
+                    try start(root, resumes: resumes, replaces: replaces, config())
+                }
+            }
+            #expect(FileManager.default.fileExists(atPath: root + "/thesis.doc"))
+        }
+    }
+
+    @Test func `a run is refused without --resume, and goes on from its last whole checkpoint with it`() throws {
+        try withTemporaryDirectory { root in
+            try RunDirectory(path: root).prepare(.fresh, config: config())
+            #expect(throws: RunDirectoryError.holdsRun(path: root)) { try start(root, config()) }
+            // Nothing saved yet: from the start.
+            #expect(try start(root, resumes: true, config()) == .fresh)
+            try write(state(step: 2), root + "/checkpoint-2")
+            try write(state(step: 10), root + "/checkpoint-10")
+            try FileManager.default.createDirectory(atPath: root + "/checkpoint-11", withIntermediateDirectories: true)
+            #expect(
+                try start(root, resumes: true, config()) == .checkpoint(path: root + "/checkpoint-10", state(step: 10)))
+            try write(state(step: 12), root + "/final")
+            #expect(try start(root, resumes: true, config()) == .finished(state(step: 12)))
+        }
+    }
+
+    @Test func `another config is refused with its keys, other data with the checkpoint`() throws {
+        try withTemporaryDirectory { root in
+            try RunDirectory(path: root).prepare(.fresh, config: config())
+            try write(state(step: 2), root + "/checkpoint-2")
+            let other = try config("training.seed=4", "training.save_steps=2")
+            #expect(
+                throws: RunDirectoryError.differentConfig(path: root, differences: ["training.seed (4, was 0)"])
+            ) { try start(root, resumes: true, other) }
+            #expect(throws: RunDirectoryError.differentData(path: root, checkpoint: "checkpoint-2")) {
+                try start(root, resumes: true, config(), data: "d1")
+            }
+            // The checkpoints' rhythm is not the run's identity.
+            let rhythm = try config("training.save_steps=2", "output_dir=elsewhere")
+            #expect(try start(root, resumes: true, rhythm) == .checkpoint(path: root + "/checkpoint-2", state(step: 2)))
+        }
+    }
+
+    @Test func `--resume --replace moves a run of another config to the first free number`() throws {
+        try withTemporaryDirectory { root in
+            let path = root + "/run"
+            for round in 1...3 {
+                let config = try config("training.seed=\(round)")
+                let directory = try RunDirectory(path: path)
+                let start = try directory.start(
+                    mode: RunMode(resumes: true, replaces: true), config: config, dataDigest: "d0")
+                if round > 1 {
+                    guard case .anew(let reason) = start else {
+                        Issue.record("round \(round) does not start anew")
+                        return
+                    }
+                    #expect(reason.contains("training.seed (\(round), was \(round - 1))"))
+                }
+                try directory.prepare(start, config: config)
+                try write(state(step: round), path + "/checkpoint-\(round)")
+            }
+            #expect(CheckpointName.all(in: path) == [CheckpointName(step: 3)])
+            #expect(CheckpointName.all(in: path + ".1") == [CheckpointName(step: 1)])
+            #expect(CheckpointName.all(in: path + ".2") == [CheckpointName(step: 2)])
+            // The same config goes on instead.
+            let again = try start(path, resumes: true, replaces: true, config("training.seed=3"))
+            #expect(again == .checkpoint(path: path + "/checkpoint-3", state(step: 3)))
+        }
+    }
+
+    @Test func `one process at a time writes in it`() throws {
+        try withTemporaryDirectory { root in
+            let first = try RunDirectory(path: root)
+            #expect(throws: Failure.self) { try RunDirectory(path: root) }
+            withExtendedLifetime(first) {}
+        }
+    }
+
+    @Test func `preparing removes half-written checkpoints and writes the config`() throws {
+        try withTemporaryDirectory { root in
+            let directory = try RunDirectory(path: root)
+            try FileManager.default.createDirectory(
+                atPath: root + "/checkpoint-3.partial", withIntermediateDirectories: true)
+            try directory.prepare(.fresh, config: config())
+            #expect(!FileManager.default.fileExists(atPath: root + "/checkpoint-3.partial"))
+            #expect(try TrainConfig(file: directory.configPath) == config())
+        }
+    }
+
+    @Test func `the oldest checkpoints go`() throws {
+        try withTemporaryDirectory { root in
+            for step in [2, 4, 10, 6] { try write(state(step: step), root + "/checkpoint-\(step)") }
+            try CheckpointName.prune(in: root, keeping: 2)
+            #expect(CheckpointName.all(in: root).map(\.step) == [6, 10])
+            #expect(!FileManager.default.fileExists(atPath: root + "/checkpoint-2"))
+        }
+    }
+
+    @Test func `a trainer state reads back, and a damaged one says what is missing`() throws {
+        try withTemporaryDirectory { root in
+            try write(state(step: 7), root)
+            #expect(try TrainerState(checkpoint: root) == state(step: 7))
+            for (text, reason) in [
+                ("{}", "version is missing or ill-typed"), ("{\"version\": 9}", "its version is 9, expected 1"),
+                ("{\"version\": 1, \"step\": -1}", "step is missing or ill-typed"), ("{", "invalid JSON"),
+            ] {
+                try AtomicFile.write(Array(text.utf8), to: root + "/" + TrainerState.fileName)
+                #expect {
+                    try TrainerState(checkpoint: root)
+                } throws: {
+                    Failure($0).status == .badData && Failure($0).what.contains(reason)
+                }
+            }
+        }
+    }
+}
+
+@Suite struct MetricsTests {
+    @Test func `going on cuts the lines of steps that will be done again, and a line without end`() throws {
+        try withTemporaryDirectory { root in
+            let path = root + "/metrics.jsonl"
+            func write(_ keeping: Int, _ steps: Range<Int>) throws {
+                let file = try MetricsFile(path: path, keepingStepsBelow: keeping)
+                for step in steps { try file.append(["step": .int(step), "loss": .double(Double(step) / 4)]) }
+                try file.sync()
+            }
+            try write(0, 0..<5)
+            try write(3, 3..<4)
+            func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+            #expect(
+                try text()
+                    == (0..<4).map { "{\"step\": \($0), \"loss\": \(JSONValue.double(Double($0) / 4).pythonDump())}\n" }
+                    .joined())
+            try AtomicFile.write(Array((try text() + "{\"step\": 4, \"lo").utf8), to: path)
+            try write(4, 4..<4)
+            #expect(try text().hasSuffix("\"step\": 3, \"loss\": 0.75}\n"))
+            try write(0, 0..<0)
+            #expect(try text().isEmpty)
+        }
+    }
+
+    @Test func `a line has the documented keys in order, and null where there is no label`() {
+        var sums = LossSums(codebooks: 2)
+        sums.text = 6
+        sums.counts.text = 3
+        sums.positions = [.text: .init(trained: 3, masked: 4), .audioOut: .init(trained: 1, masked: 2)]
+        let report = LossReport(sums, options: LossOptions())
+        var counts = UnigramCounts(vocabularySize: 4, codebooks: 2, codebookSize: 2)
+        counts += UnigramCounts(vocabularySize: 4, codebooks: 2, codebookSize: 2)
+        let reference = LossReference(counts, weights: nil)
+        let step = StepReport(step: 3, epoch: 0.5, learningRate: 0.1, gradientNorm: 2, tokens: 10, seconds: 4)
+        let line = MetricsLine.training(report, step, reference)
+        #expect(
+            line.members.map(\.key) == [
+                "step", "epoch", "loss", "text_loss", "audio_loss", "codebook_losses", "learning_rate", "grad_norm",
+                "tokens", "tokens_per_second", "chance_text", "chance_audio", "unigram_text", "unigram_audio",
+                "unigram_codebooks", "eos_recall", "positions",
+            ])
+        #expect(line["loss"] == 2.0 && line["text_loss"] == 2.0 && line["audio_loss"]?.isNull == true)
+        #expect(line["tokens_per_second"] == 2.5 && line["codebook_losses"] == [.null, .null])
+        #expect(line["positions"]?["audio_out"] == ["trained": 1, "masked": 2])
+        #expect(line["positions"]?["feature"] == ["trained": 0, "masked": 0])
+        let validation = MetricsLine.validation(report, step: 3, epoch: 0.5, rows: 2, reference: reference)
+        #expect(validation["loss"] == nil && validation["validation_loss"] == 2.0)
+    }
+}

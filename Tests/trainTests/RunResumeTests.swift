@@ -1,0 +1,247 @@
+// Whole runs on a small synthetic WORK: the loop, evaluation, checkpoints, and that a run that was stopped anywhere ends
+// as one that never was.
+
+import Foundation
+import PipelineKit
+import Testing
+import TestSupport
+
+@testable import train
+
+private struct Killed: Error {}
+
+/// The lines of metrics.jsonl without what depends on the clock.
+private func metrics(_ run: String) throws -> [String] {
+    try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").map { line in
+        guard var object = try JSONValue(parsing: String(line)).objectValue else { return "not an object" }
+        for key in MetricsLine.timeKeys { object[key] = nil }
+        return JSONValue.object(object).pythonDump()
+    }
+}
+
+private func bytes(_ path: String) throws -> [UInt8] {
+    try MappedFile(path: path).withBytes { Array($0) }
+}
+
+@discardableResult
+private func train(
+    _ config: TrainConfig, resumes: Bool = false, replaces: Bool = false, hooks: TrainRun.Hooks = TrainRun.Hooks()
+) throws -> String {
+    let mode = RunMode(resumes: resumes, replaces: replaces)
+    return try TrainSession(config: config, mode: mode, threads: 2, hooks: hooks).run()
+}
+
+/// Both runs have the same metrics and the same bytes at the end.
+private func expectSame(_ run: String, _ whole: String, _ comment: Comment) throws {
+    #expect(try metrics(run) == metrics(whole), comment)
+    for name in ["model.safetensors", "optimizer.safetensors", "config.json"] {
+        let isSame = try bytes("\(run)/final/\(name)") == bytes("\(whole)/final/\(name)")
+        #expect(isSame, "\(name): \(comment)")
+    }
+}
+
+private let evaluating = [
+    "training.validation_fraction=0.4", "training.eval_steps=3", "training.save_steps=3", "training.warmup_steps=2",
+]
+
+@Suite(.serialized) struct RunResumeTests {
+    @Test func `a run writes its config, a line a step, validation lines, checkpoints and the end`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let config = try work.config(work: root + "/work", run: root + "/run", evaluating)
+            let summary = try train(config)
+            #expect(summary.contains("last step:") && summary.contains("validation:"))
+            let lines = try metrics(root + "/run").map { try JSONValue(parsing: $0) }
+            let training = lines.filter { $0["loss"] != nil }
+            #expect(training.compactMap { $0["step"]?.intValue } == Array(0..<8))
+            #expect(lines.filter { $0["validation_loss"] != nil }.compactMap { $0["step"]?.intValue } == [2, 5, 7])
+            #expect(CheckpointName.all(in: root + "/run").map(\.step) == [3, 6])
+            let state = try TrainerState(checkpoint: root + "/run/final")
+            #expect(state.step == 8 && state.totalSteps == 8)
+            #expect(try TrainConfig(file: root + "/run/config.yaml") == config)
+            // It learns the rule that the codes follow.
+            let first = try #require(training.first?["loss"]?.doubleValue)
+            let last = try #require(training.last?["loss"]?.doubleValue)
+            #expect(last < first)
+            let rates = training.compactMap { $0["learning_rate"]?.doubleValue }
+            #expect(rates[0] == 0.005 && rates[1] == 0.01 && rates[7] == 0)
+            // Positions: what was expanded is what was counted.
+            for line in training {
+                let counted = PositionKind.allCases.reduce(0) { sum, kind in
+                    let counts = line["positions"]?[LossReport.name(kind)]
+                    return sum + (counts?["trained"]?.intValue ?? 0) + (counts?["masked"]?.intValue ?? 0)
+                }
+                #expect(counted == line["tokens"]?.intValue)
+            }
+        }
+    }
+
+    @Test func `a killed run goes on to the same metrics and the same bytes, wherever it was killed`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let whole = root + "/whole"
+            try train(work.config(work: root + "/work", run: whole, evaluating))
+            // Before the first checkpoint, right at one, between two, and twice in one run.
+            for kills in [[1], [2], [4], [5, 7], [0, 3, 6]] {
+                let run = root + "/killed-\(kills)"
+                let config = try work.config(work: root + "/work", run: run, evaluating)
+                for kill in kills {
+                    let hooks = TrainRun.Hooks(stepDone: { if $0 == kill { throw Killed() } })
+                    #expect(throws: Killed.self) { try train(config, resumes: true, hooks: hooks) }
+                }
+                try train(config, resumes: true)
+                try expectSame(run, whole, "killed after steps \(kills)")
+            }
+        }
+    }
+
+    @Test func `a stopped run saves where it is, owes its evaluation, and goes on to the same end`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let overrides = evaluating + ["training.logging_steps=3", "training.shuffle=false"]
+            let whole = root + "/whole"
+            try train(work.config(work: root + "/work", run: whole, overrides))
+            for stop in 0..<8 {
+                let run = root + "/stopped-\(stop)"
+                let config = try work.config(work: root + "/work", run: run, overrides)
+                let last = Box(-1)
+                let hooks = TrainRun.Hooks(stepDone: { last.value = $0 }, isStopRequested: { last.value >= stop })
+                // The last step has an evaluation, and that is where a stop is still seen.
+                #expect(throws: Interrupted.self) { try train(config, resumes: true, hooks: hooks) }
+                let state = try TrainerState(checkpoint: "\(run)/checkpoint-\(stop + 1)")
+                #expect(state.step == stop + 1 && state.owesEvaluation == [2, 5, 7].contains(stop))
+                try train(config, resumes: true)
+                try expectSame(run, whole, "stopped after step \(stop)")
+            }
+        }
+    }
+
+    @Test func `a finished run is touched, and another config moves it aside`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4, rowsPerShard: 4)
+            try work.write(to: root + "/work")
+            let run = root + "/run"
+            let config = try work.config(work: root + "/work", run: run, ["training.max_steps=2"])
+            try train(config, resumes: true, replaces: true)
+            let before = try bytes(run + "/final/model.safetensors")
+            #expect(throws: RunDirectoryError.holdsRun(path: run)) { try train(config) }
+            #expect(try train(config, resumes: true, replaces: true).contains("already trained"))
+            let other = try work.config(work: root + "/work", run: run, ["training.max_steps=3"])
+            #expect(throws: RunDirectoryError.self) { try train(other, resumes: true) }
+            try train(other, resumes: true, replaces: true)
+            #expect(try bytes(run + ".1/final/model.safetensors") == before)
+            #expect(try metrics(run).count == 3)
+            // Other data under the same config.
+            var more = work
+            more.rows = 5
+            try FileManager.default.removeItem(atPath: root + "/work")
+            try more.write(to: root + "/work")
+            #expect(throws: RunDirectoryError.differentData(path: run, checkpoint: "final")) {
+                try train(other, resumes: true)
+            }
+        }
+    }
+
+    @Test func `accumulated micro-batches give the step of one batch`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 6, rowsPerShard: 6)
+            try work.write(to: root + "/work")
+            var losses: [[Double]] = []
+            for (batch, accumulation) in [(6, 1), (3, 2), (1, 6), (4, 2)] {
+                let run = root + "/run-\(batch)"
+                try train(
+                    work.config(
+                        work: root + "/work", run: run,
+                        [
+                            "training.batch_size=\(batch)", "training.gradient_accumulation_steps=\(accumulation)",
+                            "training.max_steps=4",
+                        ]))
+                let lines = try metrics(run).map { try JSONValue(parsing: $0) }
+                losses.append(lines.compactMap { $0["loss"]?.doubleValue })
+            }
+            for other in losses.dropFirst() {
+                for (a, b) in zip(losses[0], other) { #expect(abs(a - b) < 2e-4, "\(losses)") }
+            }
+        }
+    }
+
+    @Test func `rows without target clips are trained on text alone`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4, rowsPerShard: 2, textOnlyRows: [0, 1, 2])
+            try work.write(to: root + "/work")
+            let overrides = ["training.batch_size=1", "training.gradient_accumulation_steps=1", "training.max_steps=4"]
+            try train(work.config(work: root + "/work", run: root + "/run", overrides))
+            let lines = try metrics(root + "/run").map { try JSONValue(parsing: $0) }
+            #expect(lines.count { $0["audio_loss"]?.isNull == true } == 3)
+            #expect(lines.allSatisfy { $0["text_loss"]?.doubleValue != nil })
+        }
+    }
+
+    @Test func `data without a single label of a weighed term is refused`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 3, textOnlyRows: [0, 1, 2])
+            try work.write(to: root + "/work")
+            // A tower of such data has nothing to learn its sizes from; without one the labels are what is missing.
+            let config = try work.config(work: root + "/work", run: root + "/run", ["model.audio_tower="])
+            #expect {
+                try train(config)
+            } throws: {
+                Failure($0).status == .badData && Failure($0).what.contains("not a single label for codebook 0")
+            }
+            #expect(!FileManager.default.fileExists(atPath: root + "/run/config.yaml"))
+            let textOnly = ["model.audio_tower=", "loss.audio_loss_weight=0"]
+            try train(work.config(work: root + "/work", run: root + "/run", textOnly))
+        }
+    }
+
+    @Test func `a number that is not finite stops the run, names rows and tensor, and keeps the last checkpoint`()
+        throws
+    {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let config = try work.config(
+                work: root + "/work", run: root + "/run",
+                ["training.learning_rate=1e30", "training.max_grad_norm=0", "training.save_steps=1"])
+            #expect {
+                try train(config)
+            } throws: { error in
+                guard let divergence = error as? Divergence else { return false }
+                return divergence.failure.status == .failed && divergence.rows.count == 2
+                    && divergence.rows.allSatisfy { $0.hasPrefix("صف-") } && divergence.lastCheckpoint != nil
+            }
+            let state = CheckpointName.all(in: root + "/run").last
+            let kept = try HiggsModel(loading: root + "/run/\(try #require(state).name)")
+            #expect(kept.parameters.firstNonFiniteParameter() == nil)
+            #expect(!FileManager.default.fileExists(atPath: root + "/run/final"))
+        }
+    }
+
+    @Test func `a base with a weight that is no number is named by its tensor`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4)
+            try work.write(to: root + "/work")
+            let described = try work.config(work: root + "/work", run: root + "/run")
+            let model = try RunSetup(described).model()
+            let entry = try #require(model.parameters.entries.first { $0.name == "layers.1.self_attn.k_proj.weight" })
+            model.parameters.values(entry)[5] = .nan
+            try FileManager.default.createDirectory(atPath: root + "/base", withIntermediateDirectories: true)
+            try model.save(to: root + "/base")
+            let config = try work.config(work: root + "/work", run: root + "/run", ["model=\(root)/base"])
+            #expect {
+                try train(config)
+            } throws: {
+                ($0 as? Divergence)?.tensor == entry.name && ($0 as? Divergence)?.lastCheckpoint == nil
+            }
+        }
+    }
+}
+
+/// A variable that closures share.
+private final class Box<Value> {
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}
