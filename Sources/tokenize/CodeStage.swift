@@ -46,6 +46,14 @@ struct CodeStage: ShardStage {
             ("audio_ids_start", .array(codes.starts)),
         ])
     }
+
+    func counts(of output: MDSRow) throws -> JSONObject {
+        let (ids, shape): ([UInt16], [Int]) = try output.array("audio_ids")
+        let starts: [Int32] = try output.array("audio_ids_start").values
+        // What stands for no clip at all: one frame of zeros.
+        if shape[1] == 1, ids.allSatisfy({ $0 == 0 }) { return ["clips": 0, "frames": 0] }
+        return ["clips": .int(starts.count), "frames": .int(shape[1])]
+    }
 }
 
 /// The two columns of a sample: the codes of all its clips, one after another.
