@@ -7,7 +7,8 @@ import PipelineKit
 struct FeatureStage: ShardStage {
     let name = "featurize"
     /// Raised whenever other bytes come out for the same input and options; the golden digest test watches it.
-    let outputVersion = 1
+    static let outputVersion = 1
+    var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
         MDSColumn(name: "id", encoding: .str),

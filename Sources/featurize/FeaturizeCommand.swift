@@ -17,7 +17,8 @@ struct FeaturizeCommand: ParsableCommand {
               featurize --input work/audio --output work/features
               featurize --input work/audio --output work/features --mel-bins 80 --replace
               featurize --input work/audio --output work/features --workers 4 --json > summary.json
-            """)
+            """,
+        version: versionText(outputVersion: FeatureStage.outputVersion))
 
     @Option(help: ArgumentHelp("The audio directory that ingest wrote.", valueName: "WORK/audio"))
     var input: String

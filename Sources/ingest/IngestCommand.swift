@@ -32,7 +32,8 @@ struct IngestCommand: ParsableCommand {
                             {"role": "assistant", "content": [{"type": "text", "text": "…"},
                                                               {"type": "audio", "audio_url": "target.wav"}]}],
                "speaker": "amal", "id": "0001"}
-            """)
+            """,
+        version: versionText(outputVersion: IngestOptions.outputVersion))
 
     static func main() { runMain(Self.self) }
 

@@ -7,7 +7,8 @@ import PipelineKit
 struct CodeStage: ShardStage {
     let name = "tokenize"
     /// Raised whenever other bytes come out for the same input, options and codec; the golden digest test watches it.
-    let outputVersion = 1
+    static let outputVersion = 1
+    var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
         MDSColumn(name: "id", encoding: .str),
@@ -45,6 +46,14 @@ struct CodeStage: ShardStage {
             ("audio_ids", .array(codes.ids, shape: [codec.codebooks, codes.frames])),
             ("audio_ids_start", .array(codes.starts)),
         ])
+    }
+
+    func counts(of output: MDSRow) throws -> JSONObject {
+        let (ids, shape): ([UInt16], [Int]) = try output.array("audio_ids")
+        let starts: [Int32] = try output.array("audio_ids_start").values
+        // What stands for no clip at all: one frame of zeros.
+        if shape[1] == 1, ids.allSatisfy({ $0 == 0 }) { return ["clips": 0, "frames": 0] }
+        return ["clips": .int(starts.count), "frames": .int(shape[1])]
     }
 }
 

@@ -17,6 +17,7 @@ struct TokenizeCommand: ParsableCommand {
               tokenize encode --input work/audio --output work/codes --codec work/codec
               tokenize decode work/codes --id row-1 --output row-1.wav --codec work/codec
             """,
+        version: versionText(outputVersion: CodeStage.outputVersion),
         subcommands: [FitCommand.self, EncodeCommand.self, DecodeCommand.self])
 
     static func main() {

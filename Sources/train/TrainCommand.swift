@@ -1,7 +1,6 @@
 // The command line of train: arguments and wiring. What a run is and does lies in Run/, the preflight in Check/.
 
 import ArgumentParser
-import Foundation
 import PipelineKit
 
 @main
@@ -16,7 +15,9 @@ struct TrainCommand: ParsableCommand {
               train check --config configs/tiny.yaml --data-path work --output-dir runs/tiny
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
             """,
-        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self], defaultSubcommand: RunCommand.self)
+        version: versionText(outputVersion: TrainerState.version),
+        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self],
+        defaultSubcommand: RunCommand.self)
 
     static func main() { runMain(Self.self) }
 }
@@ -50,11 +51,13 @@ struct ConfigFlags: ParsableArguments {
         help: ArgumentHelp("Override a key: training.seed=3. Repeatable.", valueName: "key.path=value"))
     var set: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Threads to compute with (default: the machine's cores).", valueName: "n"))
-    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Threads to compute with (default: the machine's cores; small models: 1).", valueName: "n"))
+    var threads: Int?
 
     func validate() throws {
-        guard threads >= 1 else { throw ValidationError("--threads is \(threads), expected at least 1") }
+        guard threads ?? 1 >= 1 else { throw ValidationError("--threads must be at least 1") }
     }
 
     var mode: RunMode { RunMode(resumes: resume, replaces: replace) }
@@ -84,7 +87,6 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let config = try flags.resolved()
-        BLAS.setThreads(flags.threads)
         Console.print(try TrainSession(config: config, mode: flags.mode, threads: flags.threads).run())
     }
 }
@@ -98,10 +100,21 @@ struct CheckCommand: ParsableCommand {
     @OptionGroup var flags: ConfigFlags
 
     func run() throws {
-        BLAS.setThreads(flags.threads)
         let table = Preflight(threads: flags.threads).run { try flags.resolved() }
         Console.print(table.text)
         if let status = table.status { throw ExitCode(status.rawValue) }
+    }
+}
+
+struct FeaturesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "features",
+        abstract: "Says whether the model consumes audio features: yes or no. Reads no data.")
+
+    @OptionGroup var flags: ConfigFlags
+
+    func run() throws {
+        Console.print(try flags.resolved().model.takesFeatures() ? "yes" : "no")
     }
 }
 

@@ -26,6 +26,7 @@ import Testing
         let (ids, shape): ([UInt16], [Int]) = try output.array("audio_ids")
         let starts: [Int32] = try output.array("audio_ids_start").values
         #expect(shape == [8, 25 + 1 + 13] && starts == [0, 25, 26])
+        #expect(try CodeStage(codec: codec).counts(of: output)["frames"] == 39)
         let expected = try clips.map { codec.encode(try AudioDecoder(bytes: $0, source: "x").decodeMono()) }
         #expect(try CodeColumns.clips(of: output, codec: codec.record) == expected)
         #expect(ids[39 + 26] == expected[2][1, 0])
@@ -35,6 +36,7 @@ import Testing
         let output = try CodeStage(codec: CodecFixture.codec()).process(AudioSample("a", []).row)
         #expect(output["audio_ids"] == .array([UInt16](repeating: 0, count: 8), shape: [8, 1]))
         #expect(output["audio_ids_start"] == .array([Int32(0)]))
+        #expect(try CodeStage(codec: CodecFixture.codec()).counts(of: output)["clips"] == 0)
     }
 
     @Test func `the bytes of the output are those of version 1`() throws {

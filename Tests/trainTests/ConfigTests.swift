@@ -1,5 +1,6 @@
 // The config of train: what it reads, what it refuses and with which words, and that what it writes reads back.
 
+import Foundation
 import PipelineKit
 import Testing
 import TestSupport
@@ -209,6 +210,16 @@ private func refusal(_ yaml: String, _ overrides: String...) -> String? {
         for (a, b, distance) in cases {
             #expect(editDistance(a, b) == distance, "\(a) → \(b)")
             #expect(editDistance(b, a) == distance, "\(b) → \(a)")
+        }
+    }
+
+    @Test func `the configs that come with the project are read`() throws {
+        let root = fixture("../../configs")
+        let names = try FileManager.default.contentsOfDirectory(atPath: root).filter { $0.hasSuffix(".yaml") }
+        #expect(names.contains("tiny.yaml") && names.contains("finetune.yaml"))
+        for name in names {
+            let config = try TrainConfig(file: root + "/" + name)
+            #expect(try TrainConfig(yaml: config.yaml, file: name) == config)
         }
     }
 }

@@ -15,7 +15,7 @@ private func config(_ overrides: String...) throws -> TrainConfig {
 private func state(step: Int, data: String = "d0") -> TrainerState {
     TrainerState(
         step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", dataDigest: data,
-        validationBy: .id, owesEvaluation: false, windowTokens: 5, windowSeconds: 0.25)
+        validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25)
 }
 
 private func write(_ state: TrainerState, _ checkpoint: String) throws {

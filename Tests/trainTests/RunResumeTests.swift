@@ -28,7 +28,7 @@ private func train(
     _ config: TrainConfig, resumes: Bool = false, replaces: Bool = false, hooks: TrainRun.Hooks = TrainRun.Hooks()
 ) throws -> String {
     let mode = RunMode(resumes: resumes, replaces: replaces)
-    return try TrainSession(config: config, mode: mode, threads: 2, hooks: hooks).run()
+    return try TrainSession(config: config, mode: mode, hooks: hooks).run()
 }
 
 /// Both runs have the same metrics and the same bytes at the end.

@@ -29,7 +29,7 @@ public struct AudioError: PersonReadable, Equatable {
     }
 
     public var reason: Reason
-    /// The path of the clip, or what else names it.
+    /// The path of the clip, or what else names it; empty where the caller says which clip it is.
     public var source: String
 
     public init(_ reason: Reason, source: String) {
@@ -38,7 +38,7 @@ public struct AudioError: PersonReadable, Equatable {
     }
 
     public var failure: Failure {
-        Failure(.badData, reason.text, at: source.escapedForTerminal)
+        Failure(.badData, reason.text, at: source.isEmpty ? nil : source.escapedForTerminal)
     }
 }
 

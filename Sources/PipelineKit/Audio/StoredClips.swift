@@ -43,14 +43,12 @@ extension StoredClip {
         }
     }
 
-    /// What names the clip in an error beside shard and sample.
-    public var name: String { "clip \(number)" }
-
     /// Decodes the clip, averages its channels and converts it. // (S)
     ///
-    /// - Throws: `AudioError`, without bound on the length: ingest has seen to that.
+    /// - Throws: `AudioError` without a source: the caller knows shard, sample and number. There is no bound on the length;
+    ///   ingest has seen to that.
     public func samples(at rate: Int, through resampler: some Resampler) throws -> [Float] {
-        let decoder = try AudioDecoder(bytes: bytes, source: name)
+        let decoder = try AudioDecoder(bytes: bytes, source: "")
         return resampler.resample(try decoder.decodeMono(), from: decoder.info.sampleRate, to: rate)
     }
 }

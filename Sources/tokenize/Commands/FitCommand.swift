@@ -16,7 +16,7 @@ struct FitCommand: ParsableCommand {
 
             Examples:
               tokenize fit --input work/audio --output work/codec
-              tokenize fit --input work/audio --output work/codec --codebook-size 256 --replace
+              tokenize fit --input work/audio --output work/codec --codebook-size 256
             """)
 
     @Option(help: ArgumentHelp("The audio directory that ingest wrote.", valueName: "WORK/audio"))

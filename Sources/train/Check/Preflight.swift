@@ -6,7 +6,8 @@ import PipelineKit
 
 /// The preflight.
 struct Preflight {
-    let threads: Int
+    /// Threads that were asked for; nil: as for a run.
+    let threads: Int?
 
     /// Asks all questions.
     /// - Parameter config: gives the config; what it throws is the first answer.
@@ -23,11 +24,12 @@ struct Preflight {
                 + "\(model.width), \(model.dualLayers.count) dual, vocabulary \(model.vocabularySize), "
                 + "\(model.codebooks) codebooks of \(model.codebookSize), \(model.tower == nil ? "no tower" : "tower")"
         }
+        if let setup { _ = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width) }
         let data = setup.flatMap { setup in
             ask("rows", &table) {
                 let data = try TrainingData(
                     setup.source, format: setup.format, validationFraction: config.training.validationFraction,
-                    validationBy: config.training.validationBy, workers: threads)
+                    validationBy: config.training.validationBy, workers: threads ?? ComputeThreads.cores)
                 try data.check(maxBatchTokens: config.training.maxBatchTokens)
                 return data
             } finding: {

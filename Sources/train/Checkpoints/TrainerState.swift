@@ -23,6 +23,8 @@ struct TrainerState: Sendable, Equatable {
     var validationBy: TrainingOptions.ValidationBy
     /// Whether the evaluation after the last step is still to come, because the run was stopped before it.
     var owesEvaluation: Bool
+    /// Threads that computed; other numbers give other last bits.
+    var threads: Int
     /// Positions and seconds of the steps since the last line of metrics.
     var windowTokens: Int
     var windowSeconds: Double
@@ -45,7 +47,7 @@ struct TrainerState: Sendable, Equatable {
             "step_in_epoch": .int(stepInEpoch), "seed": .int(seed), "config_digest": .string(configDigest),
             "data_digest": .string(dataDigest), "validation_by": .string(validationBy.rawValue),
             "owes_evaluation": .bool(owesEvaluation),
-            "window_tokens": .int(windowTokens), "window_seconds": .double(windowSeconds),
+            "threads": .int(threads), "window_tokens": .int(windowTokens), "window_seconds": .double(windowSeconds),
         ]
     }
 }
@@ -80,6 +82,7 @@ extension TrainerState {
         dataDigest = try member("data_digest") { $0.stringValue }
         validationBy = try member("validation_by") { $0.stringValue.flatMap(TrainingOptions.ValidationBy.init) }
         owesEvaluation = try member("owes_evaluation") { $0.boolValue }
+        threads = try count("threads")
         windowTokens = try count("window_tokens")
         windowSeconds = try member("window_seconds") { $0.doubleValue }
     }

@@ -76,6 +76,17 @@ struct RunSetup: Sendable {
     }
 }
 
+extension ModelSource {
+    /// Whether the model has a tower and so consumes `audio_features`.
+    func takesFeatures() throws -> Bool {
+        switch self {
+        case .described(let description): description.tower != nil
+        case .directory(let directory):
+            try ModelConfig(path: directory + "/" + HiggsModel.configName).tower != nil
+        }
+    }
+}
+
 extension TrainConfig {
     /// Keys that are part of the contract, but that this version does not compute, are refused.
     /// - Throws: `ConfigError.notImplemented`.

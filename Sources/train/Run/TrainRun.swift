@@ -207,6 +207,7 @@ final class TrainRun {
             step: step, totalSteps: schedule.totalSteps, epoch: place.epoch, stepInEpoch: place.stepInEpoch,
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
             dataDigest: setup.source.digest, validationBy: data.split.by, owesEvaluation: owesEvaluation,
+            threads: BLAS.threads,
             windowTokens: windowTokens, windowSeconds: windowSeconds)
     }
 

@@ -7,8 +7,8 @@ import PipelineKit
 struct TrainSession {
     let config: TrainConfig
     let mode: RunMode
-    /// Threads that read shards at the start.
-    let threads: Int
+    /// Threads that were asked for; nil: the machine's cores read shards, and what suits the model computes.
+    var threads: Int?
     var hooks = TrainRun.Hooks()
 
     /// Runs to the end.
@@ -23,10 +23,15 @@ struct TrainSession {
         if case .checkpoint(_, let state) = start { by = state.validationBy }
         let data = try TrainingData(
             setup.source, format: setup.format, validationFraction: config.training.validationFraction,
-            validationBy: by, workers: threads)
+            validationBy: by, workers: threads ?? ComputeThreads.cores)
         try setup.check(labels: data.labels)
         try data.check(maxBatchTokens: config.training.maxBatchTokens)
         try directory.prepare(start, config: config)
+        let count = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width)
+        if case .checkpoint(_, let state) = start, state.threads != count {
+            Console.log.warning(
+                "the run went by \(state.threads) threads so far, now by \(count): its last bits will differ")
+        }
         let run = try TrainRun(setup, data: data, directory: directory, start: start, hooks: hooks)
         try run.run()
         return try summary(directory)
