@@ -102,7 +102,7 @@ final class IngestOutput {
             let key = key(writer, number, state, input)
             if let old = try writer.sidecar(number), old.key == key,
                 IngestCounts.Kept(json: .object(old.counts)) == kept,
-                old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits })
+                old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits }), isSound(old.shard, in: writer)
             {
                 continue
             }
@@ -110,6 +110,11 @@ final class IngestOutput {
         }
         number += 1
         kept = IngestCounts.Kept()
+    }
+
+    /// Whether the file of a shard holds what its sidecar says.
+    private func isSound(_ shard: MDSShardInfo, in writer: ShardDirectoryWriter) -> Bool {
+        (try? MDSReader(directory: writer.directory, shards: [shard]).shard(0)) != nil
     }
 
     /// Makes it visible that both directories are being changed.

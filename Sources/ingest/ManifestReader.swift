@@ -128,7 +128,10 @@ final class ManifestReader {
         }
         row = target.row
         line = target.line
-        return position == target
+        guard position == target else { return false }
+        // Behind the last byte there is nothing more to expect, not even the end of an array.
+        if try place == chunk.count && !refill() { isFinished = true }
+        return true
     }
 
     /// The next row; nil at the end.

@@ -29,7 +29,7 @@ struct TextCase {
         tokenizer = try Tokenizer.load(path: fixture("text/tokenizer.json"))
     }
 
-    @Test(arguments: ["text/cases.jsonl"])
+    @Test(arguments: ["text/cases.jsonl", "text/edges.jsonl"])
     func `the ids are the reference's`(file: String) throws {
         let cases = try TextCase.read(fixture(file))
         #expect(cases.count >= 240)
