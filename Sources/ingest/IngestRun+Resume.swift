@@ -27,7 +27,9 @@ extension IngestRun {
         ids = SeenIDs()
         var count = states.count
         if count > 0 {
-            let reader = try output.samples.reader(shards: count)
+            let shards = try (0..<count).compactMap { try output.samples.sidecar($0)?.shard }
+            precondition(shards.count == count, "a state has its shard")
+            let reader = MDSReader(directory: output.samples.directory, shards: shards)
             for number in 0..<count {
                 try Interrupt.check()
                 do {
