@@ -28,7 +28,11 @@ extension IngestRun {
         var count = states.count
         if count > 0 {
             let shards = try (0..<count).compactMap { try output.samples.sidecar($0)?.shard }
-            precondition(shards.count == count, "a state has its shard")
+            guard shards.count == count else {
+                throw Failure(
+                    .failed, "a shard has gone since the run began", at: output.samples.directory.escapedForTerminal,
+                    remedy: "run the same command again")
+            }
             let reader = MDSReader(directory: output.samples.directory, shards: shards)
             for number in 0..<count {
                 try Interrupt.check()

@@ -106,13 +106,13 @@ import Testing
 
     @Test func `audio that cannot be read`() throws {
         let item = target(#"{"type": "audio", "url": "x"}"#)
-        #expect(try code(item) { try $0.write("noise".utf8, "x") }["code"] == "unreadable_audio")
-        #expect(try code(item) { try $0.write([], "x") }["code"] == "unreadable_audio")
+        #expect(try code(item, prepare: { try $0.write("noise".utf8, "x") })["code"] == "unreadable_audio")
+        #expect(try code(item, prepare: { try $0.write([], "x") })["code"] == "unreadable_audio")
         let directory: (IngestHarness) throws -> Void = {
             try FileManager.default.createDirectory(atPath: $0.path("x"), withIntermediateDirectories: true)
         }
         #expect(try code(item, prepare: directory)["code"] == "unreadable_audio")
-        #expect(try code(item) { #expect(mkfifo($0.path("x"), 0o600) == 0) }["code"] == "unreadable_audio")
+        #expect(try code(item, prepare: { _ = mkfifo($0.path("x"), 0o600) })["code"] == "unreadable_audio")
         let truncated: (IngestHarness) throws -> Void = { harness in
             try harness.write(try harness.writeTone("x").dropLast(10_000), "x")
         }
