@@ -32,7 +32,7 @@ struct CodecFamily: Sendable {
     /// Opens a codec from its directory and its parsed config.json.
     let open: @Sendable (_ directory: String, _ config: JSONValue) throws -> any AudioCodec
 
-    static let families: [CodecFamily] = [MelRVQCodec.family]
+    static let families: [CodecFamily] = [MelRVQCodec.family, HiggsCodec.family]
 }
 
 /// Opens whatever codec lies in a CODEC_DIR.

@@ -46,7 +46,8 @@ public struct DelayPattern: Sendable, Equatable {
 
     /// The codes behind a delayed grid: the inverse of `delay`.
     ///
-    /// Cells outside the codes are not looked at. A bos or eos where a code should stand keeps its id.
+    /// Cells outside the codes are not looked at. A bos or eos where a code should stand keeps its id; a label that is
+    /// ignored cannot stand there.
     public func undelay(_ delayed: DelayedCodes) -> RawCodes {
         precondition(delayed.codebooks == codebooks, "\(delayed.codebooks) codebooks, expected \(codebooks)")
         let frames = max(0, delayed.positions - codebooks - 1)

@@ -50,7 +50,8 @@ struct FitCommand: ParsableCommand {
             config = existing
         } else {
             let sample = try FrameSample(of: reader, workers: flags.workers, isQuiet: flags.quiet)
-            let fit = try MelRVQFit(sample, codebookSize: codebookSize, workers: flags.workers)
+            let fit = try MelRVQFit(
+                sample, codebookSize: codebookSize, workers: flags.workers, isQuiet: flags.quiet)
             config = try directory.write(fit, identity: identity)
         }
         let codec = try openCodec(output)

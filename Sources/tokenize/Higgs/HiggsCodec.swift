@@ -6,7 +6,10 @@ import Foundation
 import PipelineKit
 
 /// The Higgs Audio v2 tokenizer.
-final class HiggsCodec: Sendable {
+final class HiggsCodec: AudioCodec {
+    static let family = CodecFamily(modelType: HiggsConfig.modelType) { try HiggsCodec(directory: $0, config: $1) }
+
+    let record: CodecRecord
     let config: HiggsConfig
     private let resampler: SincResampler
     private let hubert: Hubert
@@ -19,21 +22,22 @@ final class HiggsCodec: Sendable {
 
     /// Zeros on both sides of HuBERT's samples (`_extract_semantic_features`).
     private static let semanticPadding = 160
-    /// The longest clip that is encoded: memory grows with it, by about 10 MB a second.
+    /// The longest clip that is encoded, in seconds: memory grows with it.
     static let limitSeconds = 120
 
-    /// Reads a checkpoint directory: `config.json` and `model.safetensors`.
+    /// Reads a checkpoint directory: its parsed `config.json` and `model.safetensors`.
     /// - Throws: `HiggsError`, errors of the files.
-    init(directory: String) throws {
+    init(directory: String, config json: JSONValue) throws {
         let configPath = directory + "/config.json", weightsPath = directory + "/model.safetensors"
-        guard FileManager.default.fileExists(atPath: configPath) else {
-            throw HiggsError(.noFile("config.json", found: nil), at: directory)
-        }
-        let file = try MappedFile(path: configPath)
-        config = try HiggsConfig(file.withBytes { try JSONValue(parsing: $0) }, path: configPath)
+        config = try HiggsConfig(json, path: configPath)
         guard FileManager.default.fileExists(atPath: weightsPath) else {
-            throw HiggsError(.noFile("model.safetensors", found: Self.otherWeights(in: directory)), at: directory)
+            throw HiggsError(.noWeights(found: Self.otherWeights(in: directory)), at: directory)
         }
+        // Before the weights are read, so that the file is mapped once at a time.
+        record = CodecRecord(
+            name: HiggsConfig.modelType, sampleRate: config.sampleRate,
+            frameRate: Double(config.sampleRate) / Double(config.hopSamples), codebooks: config.codebooks,
+            codebookSize: config.codebookSize, digest: try digest(ofFiles: [configPath, weightsPath]))
         let weights = try HiggsWeights(path: weightsPath, config: config)
         resampler = SincResampler(from: config.sampleRate, to: config.semanticRate)
         hubert = try Hubert(weights, config.semantic)
@@ -59,13 +63,14 @@ final class HiggsCodec: Sendable {
 // MARK: Encoding
 
 extension HiggsCodec {
-    /// The codes of a clip at `config.sampleRate`: (Q, N), codebook by codebook, and N.
+    /// The codes of a clip, as `HiggsAudioV2TokenizerModel.encode` gives them at the highest bandwidth.
     ///
-    /// - Throws: `HiggsError` for a clip shorter than one frame or longer than the limit, for samples that are not finite.
-    func encode(_ wave: [Float]) throws -> (codes: [UInt16], frames: Int) {
-        let embedding = try embedding(wave)
-        let codes = quantizer.encode(embedding)
-        return (codes, embedding.count)
+    /// - Parameter samples: mono at `sampleRate`, at least one frame, at most `limitSeconds`. // (S)
+    /// - Throws: `HiggsError` for a clip of another length, for samples that are not finite, for weights that overflow.
+    func encode(_ samples: [Float]) throws -> RawCodes {
+        let embedding = try embedding(samples)
+        return RawCodes(
+            codebooks: config.codebooks, frames: embedding.count, values: quantizer.encode(embedding))
     }
 
     /// What the quantizer quantizes, (N, C).
@@ -130,18 +135,21 @@ extension HiggsCodec {
 // MARK: Decoding
 
 extension HiggsCodec {
-    /// The wave of codes, (Q, N): N · hop samples at `config.sampleRate`.
+    /// The waveform of codes, hop samples a frame: `HiggsAudioV2TokenizerModel.decode`, not cut to the clip's length. // (S)
     ///
-    /// - Throws: `HiggsError` where there are no codes, or some that are out of range.
-    func decode(_ codes: [UInt16], frames: Int) throws -> [Float] {
-        guard frames >= 1, codes.count == frames * config.codebooks else {
+    /// - Throws: `HiggsError` where there are no codes, or some of another codec.
+    func decode(_ codes: RawCodes) throws -> [Float] {
+        guard codes.codebooks == config.codebooks, codes.frames >= 1 else {
             throw HiggsError(
-                .codes("\(codes.count) codes are not \(frames) frames of \(config.codebooks) codebooks"))
+                .codes(
+                    "codes of \(codes.codebooks) codebooks and \(codes.frames) frames, expected \(config.codebooks) "
+                        + "codebooks and a frame"))
         }
-        if let code = codes.first(where: { Int($0) >= config.codebookSize }) {
-            throw HiggsError(.codes("code \(code) in a codebook of \(config.codebookSize)"))
+        if let code = codes.values.first(where: { Int($0) >= config.codebookSize }) {
+            throw HiggsError(.codes("code \(code), the codebooks have \(config.codebookSize)"))
         }
-        let quantized = quantizer.decode(codes, count: frames)
+        let frames = codes.frames
+        let quantized = quantizer.decode(codes)
         let acoustic = Frames(count: frames, channels: config.acoustic.hidden)
         split.multiply(quantized.inputs(), rows: frames, into: acoustic.outputs())
         return acousticDecoder(acoustic).values

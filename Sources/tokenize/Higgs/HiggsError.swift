@@ -5,8 +5,9 @@ import PipelineKit
 /// An error of the Higgs tokenizer, with the place it is about.
 struct HiggsError: PersonReadable, Equatable {
     enum Reason: Sendable, Equatable {
-        /// The directory lacks a file; `found` names a checkpoint in a format that is not read.
-        case noFile(String, found: String?)
+        /// The directory lacks `model.safetensors`; `found` names weights in a form that is not read: those of PyTorch's
+        /// pickle, or sharded ones.
+        case noWeights(found: String?)
         /// `config.json` is about another model.
         case otherModel(key: String, got: String, expected: String)
         /// A variant of the architecture that is not computed.
@@ -45,16 +46,13 @@ struct HiggsError: PersonReadable, Equatable {
 
     private var told: (ExitStatus, String, String?) {
         switch reason {
-        case .noFile(let name, let found?):
+        case .noWeights(let found?):
             (
-                .badUsage, "there is no \(name), but \(found.escapedForTerminal), which is not read here",
-                "load it with transformers and call save_pretrained(DIRECTORY, max_shard_size=\"20GB\") to convert it"
+                .badUsage, "there is no model.safetensors, but \(found.escapedForTerminal), which is not read here",
+                "load the model with transformers and call save_pretrained(DIRECTORY, max_shard_size=\"20GB\")"
             )
-        case .noFile(let name, nil):
-            (
-                .badUsage, "there is no \(name)",
-                "name the directory of a Higgs Audio v2 tokenizer in the layout of Hugging Face"
-            )
+        case .noWeights(nil):
+            (.badUsage, "there is no model.safetensors", "name a checkpoint directory in the layout of Hugging Face")
         case .otherModel(let key, let got, let expected):
             (.badUsage, "\(key) is \(got.escapedForTerminal), expected \(expected)", "name another checkpoint")
         case .unsupported(let key, let got, let supported):

@@ -46,16 +46,26 @@ struct SelfAttention: Sendable {
     /// Floats that a block's scores may take: 512 KiB.
     private static let scoreCount = 131_072
 
-    init(_ weights: HiggsWeights, _ name: String, width: Int, heads: Int) throws {
+    /// - Parameters:
+    ///   - input: width → queries, keys and values, one after another.
+    ///   - output: width → width.
+    init(heads: Int, input: PackedWeights, output: PackedWeights) {
+        width = output.channels
+        precondition(width % heads == 0 && input.channels == width && input.outputs == 3 * width, "another attention")
         self.heads = heads
-        self.width = width
+        self.input = input
+        self.output = output
+    }
+
+    init(_ weights: HiggsWeights, _ name: String, width: Int, heads: Int) throws {
         var weight: [Float] = [], bias: [Float] = []
         for part in ["q_proj", "k_proj", "v_proj"] {
             weight += try weights.floats("\(name).\(part).weight")
             bias += try weights.floats("\(name).\(part).bias")
         }
-        input = PackedWeights(linear: weight, outputs: 3 * width, channels: width, bias: bias)
-        output = try weights.linear("\(name).out_proj", width, width)
+        self.init(
+            heads: heads, input: PackedWeights(linear: weight, outputs: 3 * width, channels: width, bias: bias),
+            output: try weights.linear("\(name).out_proj", width, width))
     }
 
     /// Adds the attention's output to x.

@@ -5,14 +5,19 @@
 // The sums of one output run over taps and channels in order, one fused multiply-add each, whatever the number of rows
 // that are computed together: results do not depend on how frames are cut into tiles.
 
+import Dispatch
+
 /// One product of rows and a panel.
 ///
 /// c[r, j] (+)= bias[j] + Σ over taps u and channels i of a[r · rowStride + u · tapStride + i] · w[u · channels + i, j]
 struct PanelProduct {
     /// Columns a panel.
     static let width = 32
-    /// Rows that the fast kernel computes together: 28 sums, two weights and a factor in 32 vector registers.
+    /// Rows that the wide kernel computes together: 28 sums, two weights and a factor in 32 registers of 512 bits.
     static let rows = 14
+    /// Rows that the narrow kernel computes together, for half a panel: 12 sums, two weights and a factor in 16 registers of
+    /// 256 bits; it also fits 32 of 128 bits.
+    static let narrowRows = 6
 
     var a: UnsafePointer<Float>
     var rowStride: Int
@@ -29,18 +34,22 @@ struct PanelProduct {
     var accumulates: Bool
 
     /// Computes `count` rows, all 32 columns.
-    @inline(__always)
     func run(rows count: Int) {
+        let isWide = KernelChoice.isWide
         var step = self
         var left = count
         while left > 0 {
             let rows: Int
-            if left >= Self.rows {
+            if isWide, left >= Self.rows {
                 fourteenRows(step)
                 rows = Self.rows
-            } else if left >= 4 {
+            } else if isWide, left >= 4 {
                 fourRows(step)
                 rows = 4
+            } else if !isWide, left >= Self.narrowRows {
+                sixRows(step, column: 0)
+                sixRows(step, column: 16)
+                rows = Self.narrowRows
             } else {
                 oneRow(step)
                 rows = 1
@@ -83,6 +92,40 @@ private struct RowSums {
             raw.storeBytes(of: high, toByteOffset: 64, as: SIMD16<Float>.self)
         }
     }
+}
+
+/// Which kernel this processor runs faster. Both give the same bits, so a measurement may decide.
+private enum KernelChoice {
+    static let isWide: Bool = {
+        let channels = 256, rows = 2 * PanelProduct.rows * PanelProduct.narrowRows
+        let memory = Frames.allocate((rows + PanelProduct.width + 1) * channels + rows * PanelProduct.width)
+        defer { memory.deallocate() }
+        memory.initialize(repeating: 0, count: (rows + PanelProduct.width + 1) * channels)
+        let weights = memory + rows * channels
+        let product = PanelProduct(
+            a: UnsafePointer(memory), rowStride: channels, taps: 1, tapStride: 0, channels: channels,
+            weights: UnsafePointer(weights), bias: UnsafePointer(weights),
+            c: weights + (PanelProduct.width + 1) * channels, cStride: PanelProduct.width, accumulates: false)
+        func nanoseconds(_ work: (PanelProduct) -> Void, rows step: Int) -> UInt64 {
+            (0..<5).reduce(UInt64.max) { least, _ in
+                let start = DispatchTime.now().uptimeNanoseconds
+                var part = product
+                for _ in 0..<rows / step {
+                    work(part)
+                    part.a += step * part.rowStride
+                    part.c += step * part.cStride
+                }
+                return min(least, DispatchTime.now().uptimeNanoseconds - start)
+            }
+        }
+        let wide = nanoseconds({ fourteenRows($0) }, rows: PanelProduct.rows)
+        let narrow = nanoseconds(
+            { part in
+                sixRows(part, column: 0)
+                sixRows(part, column: 16)
+            }, rows: PanelProduct.narrowRows)
+        return wide <= narrow
+    }()
 }
 
 @inline(never)
@@ -129,6 +172,43 @@ private func fourteenRows(_ p: PanelProduct) {
     r11.store(c + next &* 11, accumulates: accumulates)
     r12.store(c + next &* 12, accumulates: accumulates)
     r13.store(c + next &* 13, accumulates: accumulates)
+}
+
+/// Six rows of 16 columns.
+@inline(never)
+private func sixRows(_ p: PanelProduct, column: Int) {
+    let bias = UnsafeRawPointer(p.bias + column).loadUnaligned(as: SIMD16<Float>.self)
+    var r0 = bias, r1 = bias, r2 = bias, r3 = bias, r4 = bias, r5 = bias
+    let stride = p.rowStride
+    var weights = UnsafeRawPointer(p.weights + column)
+    for tap in 0..<p.taps {
+        let taps = p.a + tap &* p.tapStride
+        for i in 0..<p.channels {
+            let weight = weights.loadUnaligned(fromByteOffset: i &* 128, as: SIMD16<Float>.self)
+            let a = taps + i
+            r0.addProduct(weight, SIMD16(repeating: a[0]))
+            r1.addProduct(weight, SIMD16(repeating: a[stride]))
+            r2.addProduct(weight, SIMD16(repeating: a[stride &* 2]))
+            r3.addProduct(weight, SIMD16(repeating: a[stride &* 3]))
+            r4.addProduct(weight, SIMD16(repeating: a[stride &* 4]))
+            r5.addProduct(weight, SIMD16(repeating: a[stride &* 5]))
+        }
+        weights += p.channels &* 128
+    }
+    let c = UnsafeMutableRawPointer(p.c + column)
+    let accumulates = p.accumulates
+    @inline(__always)
+    func store(_ sums: SIMD16<Float>, row: Int) {
+        let place = c + row &* p.cStride &* 4
+        place.storeBytes(
+            of: accumulates ? place.loadUnaligned(as: SIMD16<Float>.self) + sums : sums, as: SIMD16<Float>.self)
+    }
+    store(r0, row: 0)
+    store(r1, row: 1)
+    store(r2, row: 2)
+    store(r3, row: 3)
+    store(r4, row: 4)
+    store(r5, row: 5)
 }
 
 @inline(never)

@@ -2,6 +2,8 @@
 // `HiggsAudioV2TokenizerResidualVectorQuantization`): each stage projects the residual, takes the nearest codeword, and
 // subtracts its projection back.
 
+import PipelineKit
+
 /// The stages of the quantizer.
 struct ProjectedQuantizer: Sendable {
     private struct Stage: Sendable {
@@ -57,12 +59,14 @@ struct ProjectedQuantizer: Sendable {
     }
 
     /// The sum of the codewords' projections, (N, C). Codes must be in range.
-    func decode(_ codes: [UInt16], count: Int) -> Frames {
+    func decode(_ codes: RawCodes) -> Frames {
+        precondition(codes.codebooks == stages.count, "codes of \(codes.codebooks) codebooks for \(stages.count)")
+        let count = codes.frames
         let sum = Frames(count: count, channels: channels)
         sum.clear(0..<count)
         for (stage, book) in stages.enumerated() {
             for t in 0..<count {
-                let row = sum[t], output = book.outputs[Int(codes[stage * count + t])]
+                let row = sum[t], output = book.outputs[Int(codes[stage, t])]
                 for i in 0..<channels { row[i] += output[i] }
             }
         }

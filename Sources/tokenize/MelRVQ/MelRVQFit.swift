@@ -26,7 +26,7 @@ struct MelRVQFit {
     ///
     /// - Parameter codebookSize: nil chooses by the number of frames.
     /// - Throws: a `Failure` (bad data) where there are fewer frames than codewords; `Interrupted`.
-    init(_ sample: FrameSample, codebookSize: Int?, workers: Int) throws {
+    init(_ sample: FrameSample, codebookSize: Int?, workers: Int, isQuiet: Bool = true) throws {
         let size = codebookSize ?? Self.automaticSize(frames: sample.frames)
         guard sample.keptFrames >= size else {
             let seconds = Double(sample.keptFrames) / Double(MelFrames.codeFrameRate)
@@ -42,6 +42,8 @@ struct MelRVQFit {
         var fitted: [Codebook] = []
         var stages: [FitLoss.Stage] = []
         var codes: [UInt16] = []
+        let progress = Progress("tokenize fit", unit: "codebooks", total: Double(Self.codebooks), isQuiet: isQuiet)
+        defer { progress.finish() }
         for stage in 0..<Self.codebooks {
             let means = KMeans(clusters: size, width: MelFrames.width, seed: UInt64(stage) + 1, workers: workers)
             let codebook = try means.fit(residual)
@@ -50,6 +52,7 @@ struct MelRVQFit {
             fitted.append(codebook)
             stages.append(Self.stage(residual, assignment, size: size))
             codes += assignment.map(UInt16.init)
+            progress.advance()
         }
         quantizer = ResidualQuantizer(fitted)
         let rows = sample.keptFrames

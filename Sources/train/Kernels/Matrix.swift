@@ -32,12 +32,6 @@ struct Matrix {
         return Matrix(base: base + range.lowerBound * columns, rows: range.count, columns: columns)
     }
 
-    /// The same values with another number of columns.
-    func reshaped(columns: Int) -> Matrix {
-        precondition(columns > 0 && count % columns == 0, "\(count) values are not rows of \(columns)")
-        return Matrix(base: base, rows: count / columns, columns: columns)
-    }
-
     func fill(_ value: Float) { buffer.update(repeating: value) }
 }
 

@@ -28,13 +28,6 @@ enum Rows {
         for (i, row) in rows.enumerated() { add(packed.row(i), to: y.row(Int(row)), count: y.columns) }
     }
 
-    /// z = x + y.
-    static func sum(_ x: Matrix, _ y: Matrix, z: Matrix) {
-        precondition(x.count == y.count && y.count == z.count, "sum of different extents")
-        z.base.update(from: x.base, count: x.count)
-        add(y.base, to: z.base, count: y.count)
-    }
-
     /// x += y.
     static func accumulate(_ y: Matrix, into x: Matrix) {
         precondition(x.count == y.count, "sum of different extents")

@@ -55,7 +55,7 @@ extension ModelConfig {
         }
         try readDualLayers(reader)
         codebooks = try reader.integer("audio_num_codebooks", in: 1...256)
-        codebookSize = try reader.integer("audio_codebook_size", in: 1...65_536)
+        codebookSize = try reader.integer("audio_codebook_size", in: 1...65_534)
         streamBOS = try streamID("audio_stream_bos_id", reader)
         streamEOS = try streamID("audio_stream_eos_id", reader)
         audioInID = Int32(try reader.integer("audio_in_token_idx", in: 0...vocabularySize - 1))
@@ -77,7 +77,7 @@ extension ModelConfig {
         // Every layer is dual, and the codebook's size counts bos and eos.
         dualLayers = Set(0..<layers)
         codebooks = try reader.integer("num_codebooks", in: 1...256)
-        codebookSize = try reader.integer("codebook_size", in: 3...65_538) - 2
+        codebookSize = try reader.integer("codebook_size", in: 3...65_536) - 2
         streamBOS = try streamID("audio_stream_bos_id", reader)
         streamEOS = try streamID("audio_stream_eos_id", reader)
         audioOutID = Int32(try reader.integer("audio_token_id", in: 0...vocabularySize - 1))
