@@ -14,6 +14,11 @@ final class IngestOutput {
     private let audioBuilder: MDSShardBuilder
     /// What the shard in hand holds.
     private var kept = IngestCounts.Kept()
+    private var textBytes = 0
+
+    /// Manifest bytes of a shard at most, without audio in them. An hour of speech has one or two MiB; only where text
+    /// outweighs audio does this keep samples/ in step with memory. Ids do not count: another tokenizer splits alike.
+    private static let mostTextBytes = 16 << 20
 
     /// Opens both directories and takes their locks; changes nothing in them.
     ///
@@ -79,20 +84,22 @@ final class IngestOutput {
     }
 
     /// Whether the shard in hand must be closed before a row.
-    func isFull(for audioSample: [UInt8], seconds: Double) -> Bool {
+    func isFull(for audioSample: [UInt8], of row: PreparedRow.Content) -> Bool {
         audioBuilder.sampleCount > 0
             && (audioBuilder.isFull(for: audioSample.count)
-                || kept.seconds + seconds > RowPreparer.longestRowSeconds)
+                || kept.seconds + row.counts.seconds > RowPreparer.longestRowSeconds
+                || textBytes + row.textBytes > Self.mostTextBytes)
     }
 
     /// Whether the shard in hand holds nothing.
     var isEmpty: Bool { audioBuilder.sampleCount == 0 }
 
     /// Adds a row to the shard in hand.
-    func append(samples: [UInt8], audio: [UInt8], counts: IngestCounts.Kept) throws {
+    func append(samples: [UInt8], audio: [UInt8], of row: PreparedRow.Content) throws {
         try sampleBuilder.append(encoded: samples)
         try audioBuilder.append(encoded: audio)
-        kept.add(counts)
+        kept.add(row.counts)
+        textBytes += row.textBytes
     }
 
     /// Writes the shard in hand to both directories, samples first. A shard that is there with the same bytes stays.
@@ -110,6 +117,7 @@ final class IngestOutput {
         }
         number += 1
         kept = IngestCounts.Kept()
+        textBytes = 0
     }
 
     /// Whether the file of a shard holds what its sidecar says.

@@ -70,12 +70,15 @@ final class IngestRun {
     ///   `Interrupted`.
     func run() throws -> IngestSummary {
         var states = try resumableStates()
+        if let last = states.last, !last.isFull {  // everything is there: nobody asks for its ids
+            counts = last.counts
+            output.resume(at: states.count)
+            return try finish(resumed: states.count)
+        }
         while true {
             let resumed = try resume(behind: states)
             states.removeLast(states.count - resumed)
-            let remaining = survey.rows - counts.rows
-            if remaining > 0 { try survey.checkRoom(rows: remaining, directory: options.output) }
-            if let last = states.last, !last.isFull, remaining == 0 { return try finish(resumed: resumed) }
+            try survey.checkRoom(rows: survey.rows - counts.rows, directory: options.output)
             if try readRows(from: states.last) || states.isEmpty { return try finish(resumed: resumed) }
             // No row behind the last shard was kept: its sidecar must speak of the end, so it is made again.
             states.removeLast()
@@ -142,10 +145,10 @@ final class IngestRun {
                 outcome = .rejected(
                     Reject(.rowTooLarge, "\(clips.count) bytes of audio in one row"), seconds: content.counts.seconds)
             } else {
-                if output.isFull(for: clips, seconds: content.counts.seconds) {
+                if output.isFull(for: clips, of: content) {
                     try close(at: position, isFull: true, log)
                 }
-                try output.append(samples: sample, audio: clips, counts: content.counts)
+                try output.append(samples: sample, audio: clips, of: content)
                 counts.kept.add(content.counts)
             }
         }

@@ -22,8 +22,8 @@ enum RowColumns {
 
     /// A row's columns and what it adds to the counts.
     static func content(
-        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip]
-    ) throws -> PreparedRow.Content {
+        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip], textBytes: Int
+    ) -> PreparedRow.Content {
         precondition(clips.count == sequence.isTarget.count, "a clip for each placeholder")
         var audio: [UInt8] = []
         audio.reserveCapacity(clips.reduce(0) { $0 + $1.bytes.count })
@@ -48,6 +48,7 @@ enum RowColumns {
                 ("audio_offsets", .array(offsets)),  // (N + 1)
                 ("audio_roles", .array(roles)),  // (N)
             ]),
+            textBytes: textBytes,
             counts: IngestCounts.Kept(
                 samples: 1, clips: clips.count, targets: sequence.isTarget.count { $0 },
                 seconds: clips.reduce(0) { $0 + $1.seconds }))

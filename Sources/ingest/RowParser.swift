@@ -20,6 +20,8 @@ struct ClipRequest: Sendable, Equatable {
 
     /// The path for messages and `clips`; nil for base64.
     var path: String? { if case .path(let path) = source { path } else { nil } }
+    /// Bytes of the manifest that are the audio itself.
+    var embeddedBytes: Int { if case .base64(let text) = source { text.utf8.count } else { 0 } }
 }
 
 /// A row, understood.

@@ -15,6 +15,8 @@ struct PreparedRow: Sendable {
     struct Content: Sendable {
         var samples: MDSRow
         var audio: MDSRow
+        /// Bytes of the row in the manifest, but for audio in it.
+        var textBytes: Int
         var counts: IngestCounts.Kept
     }
 
@@ -62,7 +64,10 @@ struct RowPreparer: Sendable {
                     throw Reject(.rowTooLarge, "over \(Int(Self.longestRowSeconds)) s of audio in one row")
                 }
             }
-            prepared.outcome = .kept(try RowColumns.content(parsed, sequence, loaded))
+            let embedded = requests.reduce(0) { $0 + $1.embeddedBytes }
+            prepared.outcome = .kept(
+                RowColumns.content(
+                    parsed, sequence, loaded, textBytes: max(0, row.end.offset - row.offset - embedded)))
         } catch let reject as Reject {
             let seconds =
                 loaded.reduce(0) { $0 + $1.seconds }
