@@ -56,6 +56,19 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
         OutputRows(base: self[row], rowStride: step * stride, accumulates: accumulates)
     }
 
+    /// Copies frames of the source to frames from `start` on.
+    func copy(_ source: Frames, rows: Range<Int>, at start: Int = 0) {
+        precondition(channels == source.channels, "frames of \(source.channels) channels for \(channels)")
+        for t in rows { self[start + t - rows.lowerBound].update(from: source[t], count: channels) }
+    }
+
+    /// Some of the frames, copied.
+    func slice(_ rows: Range<Int>) -> Frames {
+        let part = Frames(count: rows.count, channels: channels)
+        part.copy(self, rows: rows)
+        return part
+    }
+
     /// Memory for floats, aligned to a vector register; at least one.
     static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
         UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * 4, alignment: 64).bindMemory(
