@@ -78,4 +78,10 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
     /// Frames that a tile of a layer should have: about 384 KiB, to stay in the second-level cache, but at least 98 frames,
     /// for the weights, too large for any cache, pass by once a tile. A multiple of the kernel's rows.
     static func tile(channels: Int) -> Int { max(7, 98_304 / channels / PanelProduct.rows) * PanelProduct.rows }
+
+    /// The same for `count` frames in tiles of about equal size: a short one at the end would cost a whole pass of the weights.
+    static func tile(channels: Int, of count: Int) -> Int {
+        let most = tile(channels: channels), tiles = max(1, (count + most / 2) / most), rows = PanelProduct.rows
+        return ((count + tiles - 1) / tiles + rows - 1) / rows * rows
+    }
 }
