@@ -178,14 +178,7 @@ final class IngestRun {
             // What an earlier run left is not what this one was asked for.
             try output.begin()
             summary.logCounts()
-            let percent = { (share: Double) in "\((share * 1000).rounded() / 10) %" }
-            throw Failure(
-                .badData,
-                isEmpty
-                    ? "none of \(counts.rows) rows can be used"
-                    : "\(percent(share)) of the rows were rejected, more than \(percent(options.maxRejectFraction))",
-                at: options.manifest.escapedForTerminal,
-                remedy: "see \(rejectsPath.escapedForTerminal)" + (isEmpty ? "" : ", or raise --max-reject-fraction"))
+            throw tooFewRows(counts.rows, isEmpty: isEmpty, rejectedShare: share)
         }
         summary.wasDone = try !output.finish(tokenizer: tokenizerBytes, counts: counts)
         summary.bytes = try (0..<output.number).reduce(0) { sum, number in
@@ -196,5 +189,20 @@ final class IngestRun {
         }
         summary.seconds = (ContinuousClock.now - start).seconds
         return summary
+    }
+
+    /// Why what was kept is not a data set.
+    private func tooFewRows(_ rows: Int, isEmpty: Bool, rejectedShare: Double) -> Failure {
+        let percent = { (share: Double) in "\((share * 1000).rounded() / 10) %" }
+        let place = options.manifest.escapedForTerminal
+        if rows == 0 {
+            return Failure(.badData, "the manifest holds no rows", at: place, remedy: "check --data-path")
+        }
+        let remedy = "see \(rejectsPath.escapedForTerminal)"
+        if isEmpty { return Failure(.badData, "none of \(rows) rows can be used", at: place, remedy: remedy) }
+        return Failure(
+            .badData,
+            "\(percent(rejectedShare)) of the rows were rejected, more than \(percent(options.maxRejectFraction))",
+            at: place, remedy: remedy + ", or raise --max-reject-fraction")
     }
 }

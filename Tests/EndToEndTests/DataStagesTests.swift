@@ -119,7 +119,7 @@ import Testing
             }
             let lines = [
                 row("good"), row("token", text: "<|AUDIO_OUT|>\u{64E}"), "{broken", row("lost", path: "none.wav"),
-                row("good"), #"{"messages": 7}"#, row("text", path: "\(repository)/README.md"),
+                row("good"), #"{"messages": 7}"#, row("text", path: "\(repository)/Package.swift"),
             ]
             try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "\(directory)/m.jsonl"))
             let result = try ingest.run([

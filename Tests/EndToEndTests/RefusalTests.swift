@@ -32,16 +32,16 @@ import Testing
                 #expect(!FileManager.default.fileExists(atPath: "\(work)/audio/index.json"))
                 #expect(!FileManager.default.fileExists(atPath: "\(work)/samples/index.json"))
             }
-            try refuse("\(directory)/none.json", 2, "No such file")
-            try refuse(directory, 2, "regular file")
+            try refuse("\(directory)/none.json", 2, "no such file")
+            try refuse(directory, 2, "is a directory")
             try write("", to: "\(directory)/empty.json")
             try refuse("\(directory)/empty.json", 3, "empty")
             try write("[]", to: "\(directory)/nothing.json")
-            try refuse("\(directory)/nothing.json", 3, "")
+            try refuse("\(directory)/nothing.json", 3, "holds no rows")
             try write(#"[{"messages": []}, {"messages": 1}]"#, to: "\(directory)/bad.json")
-            try refuse("\(directory)/bad.json", 3, "rejected")
+            try refuse("\(directory)/bad.json", 3, "none of 2 rows")
             try write(#"[{"messages": [}]"#, to: "\(directory)/syntax.json")
-            try refuse("\(directory)/syntax.json", 3, "byte")
+            try refuse("\(directory)/syntax.json", 3, "line 1: syntax error")
         }
     }
 
@@ -68,7 +68,8 @@ import Testing
             try expectRefusal(
                 featurize, ["--input", "\(directory)/unfinished", "--output", output], status: 2, saying: "index.json")
             let codes = "\(try ExampleWork.path())/codes"
-            try expectRefusal(featurize, ["--input", codes, "--output", output], status: 2, saying: "audio_offsets")
+            try expectRefusal(
+                featurize, ["--input", codes, "--output", output], status: 2, saying: "no column 'audio'")
             #expect(!FileManager.default.fileExists(atPath: "\(output)/index.json"))
             try expectRefusal(inspect, ["\(directory)/unfinished"], status: 2, saying: "empty")
         }

@@ -52,4 +52,25 @@ import Testing
                 "decoded_\(clip)", got: wave, expected: try expected.floats("decoded_\(clip)"), tolerance: 1e-4,
                 relative: true) == nil)
     }
+
+    @Test func `stretches of a long clip come out as the whole does, bit for bit`() throws {
+        let config = codec.config
+        let weights = try HiggsWeights(path: fixture("codec/checkpoint/model.safetensors"), config: config)
+        // 9.05 s with structure on all scales: the three clips, one after another, over and over.
+        let clips = try (0..<3).flatMap { try expected.floats("wave_\($0)") }
+        let wave = (0..<217_200).map { clips[$0 % clips.count] * (1 + Float($0 % 1_000) / 2_000) }
+        let frames = Frames(wave, channels: 1)
+
+        let encoder = try AcousticEncoder(weights, config)
+        let whole = encoder(frames, chunk: .max)
+        for chunk in [52, 97, 226] { #expect(encoder(frames, chunk: chunk).values == whole.values, "\(chunk)") }
+
+        let decoder = try AcousticDecoder(weights, config)
+        let decoded = decoder(whole, chunk: .max)
+        for chunk in [30, 97, 225] { #expect(decoder(whole, chunk: chunk).values == decoded.values, "\(chunk)") }
+
+        let extractor = try HubertExtractor(weights, config.semantic)
+        let features = extractor(wave, chunk: .max)
+        for chunk in [1, 31, 512] { #expect(extractor(wave, chunk: chunk).values == features.values, "\(chunk)") }
+    }
 }

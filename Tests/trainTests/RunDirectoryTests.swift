@@ -48,7 +48,7 @@ private func start(
                     try start(root, resumes: resumes, replaces: replaces, config())
                 }
             }
-            #expect(FileManager.default.fileExists(atPath: root + "/thesis.doc"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root) == ["thesis.doc"])
         }
     }
 

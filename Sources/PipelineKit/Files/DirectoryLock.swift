@@ -27,7 +27,7 @@ public final class DirectoryLock: Sendable {
     deinit { close(descriptor) }
 
     /// Makes a directory and those above it, as far as they are missing.
-    static func makeDirectory(_ path: String) throws {
+    public static func makeDirectory(_ path: String) throws {
         if mkdir(path, 0o755) == 0 { return }
         var code = errno
         if code == ENOENT {

@@ -54,7 +54,7 @@ struct AudioStatistics {
     /// Speakers with a name, most samples first.
     var namedSpeakers: [(name: String, samples: Int)] {
         speakers.filter { !$0.key.isEmpty }
-            .sorted { ($1.value, $0.key.description) < ($0.value, $1.key.description) }
+            .sorted { $0.value != $1.value ? $0.value > $1.value : $0.key.lexicographicallyPrecedes($1.key) }
             .map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
     }
 

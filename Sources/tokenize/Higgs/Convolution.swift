@@ -35,7 +35,7 @@ final class Convolution: Sendable {
         precondition(input.channels == weights.channels, "\(input.channels) channels for \(weights.channels)")
         let output = Frames(count: max(0, min(limit, outputCount(input.count))), channels: weights.outputs)
         if output.count == 0 { return output }
-        let tile = Frames.tile(channels: max(input.channels * stride, weights.outputs))
+        let tile = Frames.tile(channels: max(input.channels * stride, weights.outputs), of: output.count)
         var isPlain = padding == 0
         if isPlain, case .identity = activation {} else { isPlain = false }
         let scratch =
@@ -102,7 +102,7 @@ final class TransposedConvolution: Sendable {
     func callAsFunction(_ input: Frames, activation: Activation = .identity) -> Frames {
         precondition(input.channels == channels && input.count >= 1, "\(input.channels) channels for \(channels)")
         let output = Frames(count: outputCount(input.count), channels: outputs)
-        let tile = Frames.tile(channels: max(channels, outputs * stride))
+        let tile = Frames.tile(channels: max(channels, outputs * stride), of: input.count + 1)
         // Rows q − 1 and q for q from 0 to count: one row of zeros on either side.
         let scratch = Frames(count: min(tile, input.count + 1) + 1, channels: channels)
         var start = 0

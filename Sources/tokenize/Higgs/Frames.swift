@@ -56,6 +56,19 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
         OutputRows(base: self[row], rowStride: step * stride, accumulates: accumulates)
     }
 
+    /// Copies frames of the source to frames from `start` on.
+    func copy(_ source: Frames, rows: Range<Int>, at start: Int = 0) {
+        precondition(channels == source.channels, "frames of \(source.channels) channels for \(channels)")
+        for t in rows { self[start + t - rows.lowerBound].update(from: source[t], count: channels) }
+    }
+
+    /// Some of the frames, copied.
+    func slice(_ rows: Range<Int>) -> Frames {
+        let part = Frames(count: rows.count, channels: channels)
+        part.copy(self, rows: rows)
+        return part
+    }
+
     /// Memory for floats, aligned to a vector register; at least one.
     static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
         UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * 4, alignment: 64).bindMemory(
@@ -65,4 +78,10 @@ final class Frames: @unchecked Sendable {  // one owner writes it; it is shared 
     /// Frames that a tile of a layer should have: about 384 KiB, to stay in the second-level cache, but at least 98 frames,
     /// for the weights, too large for any cache, pass by once a tile. A multiple of the kernel's rows.
     static func tile(channels: Int) -> Int { max(7, 98_304 / channels / PanelProduct.rows) * PanelProduct.rows }
+
+    /// The same for `count` frames in tiles of about equal size: a short one at the end would cost a whole pass of the weights.
+    static func tile(channels: Int, of count: Int) -> Int {
+        let most = tile(channels: channels), tiles = max(1, (count + most / 2) / most), rows = PanelProduct.rows
+        return ((count + tiles - 1) / tiles + rows - 1) / rows * rows
+    }
 }

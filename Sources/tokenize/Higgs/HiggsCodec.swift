@@ -22,8 +22,9 @@ final class HiggsCodec: AudioCodec {
 
     /// Zeros on both sides of HuBERT's samples (`_extract_semantic_features`).
     private static let semanticPadding = 160
-    /// The longest clip that is encoded, in seconds: memory grows with it.
-    static let limitSeconds = 120
+    /// The longest clip that is encoded, in seconds: HuBERT's frames attend to one another, which takes 1 MB a second and
+    /// time with the square.
+    static let limitSeconds = 600
 
     /// Reads a checkpoint directory: its parsed `config.json` and `model.safetensors`.
     /// - Throws: `HiggsError`, errors of the files.
@@ -40,13 +41,20 @@ final class HiggsCodec: AudioCodec {
             codebookSize: config.codebookSize, digest: try digest(ofFiles: [configPath, weightsPath]))
         let weights = try HiggsWeights(path: weightsPath, config: config)
         resampler = SincResampler(from: config.sampleRate, to: config.semanticRate)
-        hubert = try Hubert(weights, config.semantic)
-        semanticEncoder = try SemanticEncoder(weights, config)
-        acousticEncoder = try AcousticEncoder(weights, config)
-        join = try weights.linear("fc", config.hidden, config.hidden)
-        quantizer = try ProjectedQuantizer(weights, config)
-        split = try weights.linear("fc2", config.acoustic.hidden, config.hidden)
-        acousticDecoder = try AcousticDecoder(weights, config)
+        // Two halves of about the same size, on two threads.
+        let config = config
+        let (semantic, acoustic) = try concurrently(
+            { try Hubert(weights, config.semantic) },
+            {
+                (
+                    encoder: try AcousticEncoder(weights, config), decoder: try AcousticDecoder(weights, config),
+                    semantic: try SemanticEncoder(weights, config), quantizer: try ProjectedQuantizer(weights, config),
+                    join: try weights.linear("fc", config.hidden, config.hidden),
+                    split: try weights.linear("fc2", config.acoustic.hidden, config.hidden)
+                )
+            })
+        hubert = semantic
+        (acousticEncoder, acousticDecoder, semanticEncoder, quantizer, join, split) = acoustic
     }
 
     /// Weights in a form that is not read: sharded, or pickled by PyTorch.
@@ -98,7 +106,7 @@ extension HiggsCodec {
         let step = config.semanticDownsampling
         if step == 1 { return states }
         let kept = Frames(count: (states.count + step - 1) / step, channels: states.channels)
-        for t in 0..<kept.count { kept[t].update(from: states[t * step], count: states.channels) }
+        for t in 0..<kept.count { kept.copy(states, rows: t * step..<t * step + 1, at: t) }
         return kept
     }
 

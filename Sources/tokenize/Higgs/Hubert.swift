@@ -36,7 +36,7 @@ struct Hubert: Sendable {
         positions.add(to: x)
         norm.apply(to: x)
         let sum = Frames(count: x.count, channels: x.channels)
-        Activation.identity.copy(x, rows: 0..<x.count, to: sum)
+        sum.copy(x, rows: 0..<x.count)
         for layer in layers {
             layer.apply(to: x)
             Self.add(x, to: sum)
@@ -83,10 +83,35 @@ struct HubertExtractor: Sendable {
         rest.reduce(first.outputCount(samples)) { $1.outputCount($0) }
     }
 
-    /// (N, features). The first layer's output, ten times as large as anything after it, is computed twice, tile by tile,
-    /// rather than kept: once for the statistics of the group norm, once for the second layer.
-    func callAsFunction(_ samples: [Float]) -> Frames {
+    /// Samples that one feature sees.
+    private var span: Int { ([first] + rest).reversed().reduce(1) { ($0 - 1) * $1.stride + $1.span } }
+    /// Samples from a feature to the next.
+    private var hop: Int { rest.reduce(first.stride) { $0 * $1.stride } }
+
+    /// Features of samples, (N, C), in memory that does not grow with them but for the features themselves.
+    ///
+    /// The first layer's output, ten times as large as anything after it, is computed twice, tile by tile, rather than
+    /// kept: once for the statistics of the group norm, once for the second layer. After that no layer pads or looks at
+    /// more than its kernel, so a stretch of features follows from a stretch of samples.
+    ///
+    /// - Parameter chunk: features that are computed together; no bit depends on it.
+    func callAsFunction(_ samples: [Float], chunk: Int = 512) -> Frames {
         let wave = Frames(samples, channels: 1)
+        let affine = statistics(wave).affine(weight: firstWeight, bias: firstBias, epsilon: Self.epsilon)
+        let output = Frames(
+            count: outputCount(samples.count), channels: rest.last?.weights.outputs ?? first.weights.outputs)
+        var start = 0
+        while start < output.count {
+            let rows = min(chunk, output.count - start)
+            let part = wave.slice(start * hop..<(start + rows - 1) * hop + span)
+            output.copy(features(part, affine), rows: 0..<rows, at: start)
+            start += rows
+        }
+        return output
+    }
+
+    /// The statistics of the first layer's output.
+    private func statistics(_ wave: Frames) -> ChannelStatistics {
         let count = first.outputCount(wave.count), channels = first.weights.outputs
         let tile = Frames.tile(channels: channels)
         let scratch = Frames(count: min(tile, count), channels: channels)
@@ -98,19 +123,24 @@ struct HubertExtractor: Sendable {
             statistics.add(scratch, rows: rows)
             start += rows
         }
-        let affine = statistics.affine(weight: firstWeight, bias: firstBias, epsilon: Self.epsilon)
+        return statistics
+    }
+
+    /// All layers, given the affine map of the group norm.
+    private func features(_ wave: Frames, _ affine: (scale: [Float], shift: [Float])) -> Frames {
+        let channels = first.weights.outputs
         guard let second = rest.first else {
-            let output = Frames(count: count, channels: channels)
-            convolve(wave, from: 0, rows: count, into: output)
-            Self.normalize(output, rows: count, affine)
+            let output = Frames(count: first.outputCount(wave.count), channels: channels)
+            convolve(wave, from: 0, rows: output.count, into: output)
+            Self.normalize(output, rows: output.count, affine)
             return output
         }
-        var x = Frames(count: second.outputCount(count), channels: second.weights.outputs)
-        let outputTile = max(1, tile / second.stride / PanelProduct.rows) * PanelProduct.rows
-        let input = Frames(count: (outputTile - 1) * second.stride + second.span, channels: channels)
-        start = 0
+        var x = Frames(count: second.outputCount(first.outputCount(wave.count)), channels: second.weights.outputs)
+        let tile = max(1, Frames.tile(channels: channels) / second.stride / PanelProduct.rows) * PanelProduct.rows
+        let input = Frames(count: (tile - 1) * second.stride + second.span, channels: channels)
+        var start = 0
         while start < x.count {
-            let rows = min(outputTile, x.count - start), inputs = (rows - 1) * second.stride + second.span
+            let rows = min(tile, x.count - start), inputs = (rows - 1) * second.stride + second.span
             convolve(wave, from: start * second.stride, rows: inputs, into: input)
             Self.normalize(input, rows: inputs, affine)
             second.weights.multiply(

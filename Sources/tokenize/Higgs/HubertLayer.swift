@@ -22,7 +22,7 @@ struct HubertLayer: Sendable {
     func apply(to x: Frames) {
         attention.add(to: x)
         attentionNorm.apply(to: x)
-        let tile = min(x.count, Frames.tile(channels: up.outputs))
+        let tile = min(x.count, Frames.tile(channels: up.outputs, of: x.count))
         let hidden = Frames(count: tile, channels: up.outputs)
         var start = 0
         while start < x.count {

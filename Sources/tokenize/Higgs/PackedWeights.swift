@@ -149,7 +149,7 @@ final class PackedWeights: @unchecked Sendable {  // immutable after init, excep
                 part.c = base
                 part.cStride = width
                 part.accumulates = false
-                part.run(rows: rows)
+                part.run(rows: rows, columns: columns)
                 for r in 0..<rows {
                     let c = product.c + (row + r) * product.cStride, sums = base + r * width
                     for j in 0..<columns { c[j] = product.accumulates ? c[j] + sums[j] : sums[j] }

@@ -5,7 +5,7 @@
 // The sums of one output run over taps and channels in order, one fused multiply-add each, whatever the number of rows
 // that are computed together: results do not depend on how frames are cut into tiles.
 
-import Dispatch
+import Foundation
 
 /// One product of rows and a panel.
 ///
@@ -33,9 +33,9 @@ struct PanelProduct {
     /// Adds to c instead of overwriting it.
     var accumulates: Bool
 
-    /// Computes `count` rows, all 32 columns.
-    func run(rows count: Int) {
-        let isWide = KernelChoice.isWide
+    /// Computes `count` rows of a panel: all 32 columns, or at least as many as asked for.
+    func run(rows count: Int, columns: Int = width) {
+        let isHalf = columns <= 16, isWide = !isHalf && KernelChoice.isWide
         var step = self
         var left = count
         while left > 0 {
@@ -48,7 +48,7 @@ struct PanelProduct {
                 rows = 4
             } else if !isWide, left >= Self.narrowRows {
                 sixRows(step, column: 0)
-                sixRows(step, column: 16)
+                if !isHalf { sixRows(step, column: 16) }
                 rows = Self.narrowRows
             } else {
                 oneRow(step)
@@ -94,8 +94,14 @@ private struct RowSums {
     }
 }
 
-/// Which kernel this processor runs faster. Both give the same bits, so a measurement may decide.
+/// Which kernel this processor runs faster. Both give the same bits, so a measurement, of 2 ms, may decide.
 private enum KernelChoice {
+    private static func threadNanoseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     static let isWide: Bool = {
         let channels = 256, rows = 2 * PanelProduct.rows * PanelProduct.narrowRows
         let memory = Frames.allocate((rows + PanelProduct.width + 1) * channels + rows * PanelProduct.width)
@@ -107,24 +113,29 @@ private enum KernelChoice {
             weights: UnsafePointer(weights), bias: UnsafePointer(weights),
             c: weights + (PanelProduct.width + 1) * channels, cStride: PanelProduct.width, accumulates: false)
         func nanoseconds(_ work: (PanelProduct) -> Void, rows step: Int) -> UInt64 {
-            (0..<5).reduce(UInt64.max) { least, _ in
-                let start = DispatchTime.now().uptimeNanoseconds
-                var part = product
-                for _ in 0..<rows / step {
-                    work(part)
-                    part.a += step * part.rowStride
-                    part.c += step * part.cStride
-                }
-                return min(least, DispatchTime.now().uptimeNanoseconds - start)
+            let start = threadNanoseconds()
+            var part = product
+            for _ in 0..<rows / step {
+                work(part)
+                part.a += step * part.rowStride
+                part.c += step * part.cStride
             }
+            return threadNanoseconds() - start
         }
-        let wide = nanoseconds({ fourteenRows($0) }, rows: PanelProduct.rows)
-        let narrow = nanoseconds(
-            { part in
-                sixRows(part, column: 0)
-                sixRows(part, column: 16)
-            }, rows: PanelProduct.narrowRows)
-        return wide <= narrow
+        var wide = UInt64.max, narrow = UInt64.max
+        for _ in 0..<20 {
+            wide = min(wide, nanoseconds({ fourteenRows($0) }, rows: PanelProduct.rows))
+            narrow = min(
+                narrow,
+                nanoseconds(
+                    { part in
+                        sixRows(part, column: 0)
+                        sixRows(part, column: 16)
+                    }, rows: PanelProduct.narrowRows))
+        }
+        // Where its sums do not fit into the registers, the wide kernel takes several times as long; where they do, a busy
+        // machine must not make it look worse.
+        return Double(wide) < 1.3 * Double(narrow)
     }()
 }
 

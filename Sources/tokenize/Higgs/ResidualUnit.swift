@@ -16,7 +16,7 @@ struct ResidualUnit: Sendable {
         let channels = x.channels, padding = wide.padding, dilation = wide.dilation, rows = PanelProduct.rows
         precondition(wide.stride == 1 && wide.span == 2 * padding + 1, "a residual unit keeps the length")
         precondition(wide.weights.outputs == channels && narrow.outputs == channels && narrow.taps == 1)
-        let tile = max((2 * padding + rows - 1) / rows * rows, Frames.tile(channels: channels))
+        let tile = max((2 * padding + rows - 1) / rows * rows, Frames.tile(channels: channels, of: x.count))
         let activated = Frames(count: tile + 2 * padding, channels: channels)
         let hidden = Frames(count: min(tile, x.count), channels: channels)
         first.copy(x, rows: -padding..<padding, to: activated)

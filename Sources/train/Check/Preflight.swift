@@ -75,52 +75,8 @@ struct Preflight {
         "config", "data and model", "rows", "labels", "weights", "disk", "one step", "leak probe", "causality probe",
     ]
 
-    /// What needs a model that computes on real rows.
-    private func probe(_ setup: RunSetup, _ data: TrainingData, _ model: HiggsModel, _ table: inout CheckTable) {
-        let reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
-        let rows = data.trainingRows.joined().sorted { data.lengths[$0] < data.lengths[$1] }
-        let cache = ShardCache(data.source, format: data.format, capacity: 2)
-        _ = ask("one step", &table) {
-            try StepCheck.run(model, try cache.batch([rows[rows.count / 2]]), setup: setup, reference: reference)
-        } finding: {
-            $0
-        }
-        let probes = Probes(format: data.format) { try model.evaluate($0, loss: setup.lossOptions) }
-        _ = ask("leak probe", &table) {
-            try Self.judge(try probes.leak(try cache.batch([rows[0]])), of: "the input at its own position or later")
-        } finding: {
-            $0
-        }
-        guard rows.count >= 2 else {
-            table.add("causality probe", skipped: "not asked: needs two rows")
-            return
-        }
-        _ = ask("causality probe", &table) {
-            try Self.judge(
-                try probes.causality(try cache.batch([rows[0], rows[1]])), of: "another sequence of the batch")
-        } finding: {
-            $0
-        }
-    }
-
-    private static func judge(_ finding: ProbeFinding, of what: String) throws -> String {
-        func told(_ change: Double) -> String { String(format: "%.1e", change) }
-        guard !finding.leaks else {
-            throw Failure(
-                .failed, "the loss of \(finding.place) moves by \(told(finding.leak)) with \(what)",
-                remedy: "do not train: its losses would mean nothing")
-        }
-        guard finding.isConclusive else {
-            throw Failure(
-                .failed, "\(finding.labels) labels, of which some follow none of their inputs: nothing is proved",
-                remedy: "check that the model's weights are not all zero")
-        }
-        return "\(finding.labels) labels do not move with \(what) (at most \(told(finding.leak)); "
-            + "with what they may see, at least \(told(finding.control)))"
-    }
-
     /// Asks one question and notes its answer.
-    private func ask<Answer>(
+    func ask<Answer>(
         _ title: String, _ table: inout CheckTable, _ question: () throws -> Answer, finding: (Answer) -> String
     ) -> Answer? {
         do {

@@ -31,6 +31,11 @@ final class RunConsole {
                 learning rate never reaches \(training.learningRate)
                 """)
         }
+        let limit = run.model.config.maximumPositions
+        let long = data.lengths.count { $0 > limit }
+        if long > 0 {
+            Console.log.warning("\(long) rows are longer than the \(limit) positions that the model's config states")
+        }
         if data.validationRowCount == 0, training.validationFraction > 0 {
             Console.log.warning("no row was chosen for validation: there will be no validation loss")
         }

@@ -68,27 +68,23 @@ final class RunDirectory {
     }
 
     /// Makes the directory where it is absent and takes its lock. Nothing else in it is changed.
-    /// - Throws: `Failure` where another process writes in it; `FileError`.
+    /// - Throws: `RunDirectoryError.foreignFiles`; `Failure` where another process writes in it; `FileError`.
     init(path: String) throws {
         // The standardized path has no trailing slash, behind which `.1` would land inside.
         self.path = URL(fileURLWithPath: path).standardizedFileURL.path
-        try Self.makeDirectory(self.path)
-        lock = try DirectoryLock(directory: self.path)
-    }
-
-    private static func makeDirectory(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-            throw FileError("create the directory", path, code: Int32(cause.code))
+        // Other people's files are refused before a lock is put beside them.
+        if FileManager.default.fileExists(atPath: self.path), case .foreign(let example) = try Self.contents(self.path)
+        {
+            throw RunDirectoryError.foreignFiles(path: self.path, example: example)
         }
+        try DirectoryLock.makeDirectory(self.path)
+        lock = try DirectoryLock(directory: self.path)
     }
 
     /// Decides where the run begins. Changes nothing; `prepare` does.
     /// - Throws: `RunDirectoryError`, `FileError`.
     func start(mode: RunMode, config: TrainConfig, dataDigest: String) throws -> Start {
-        switch try contents() {
+        switch try Self.contents(path) {
         case .empty: return .fresh
         case .foreign(let example): throw RunDirectoryError.foreignFiles(path: path, example: example)
         case .run: break
@@ -112,7 +108,7 @@ final class RunDirectory {
             guard rename(path, aside) == 0 else { throw FileError("rename to \(aside)", path) }
             Console.log.info("moved the old run to \(aside.escapedForTerminal): \(reason)")
             // The old lock is held until here, so nobody else takes the directory while it moves.
-            try Self.makeDirectory(path)
+            try DirectoryLock.makeDirectory(path)
             lock = try DirectoryLock(directory: path)
         }
         try CheckpointName.removePartial(in: path)
@@ -121,7 +117,12 @@ final class RunDirectory {
 
     private enum Contents { case empty, run, foreign(example: String) }
 
-    private func contents() throws -> Contents {
+    private static func contents(_ path: String) throws -> Contents {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
+            throw Failure(
+                .badUsage, "not a directory", at: path.escapedForTerminal, remedy: "name another --output-dir")
+        }
         let names = try FileManager.default.contentsOfDirectory(atPath: path)
         if names.contains("config.yaml") { return .run }
         let own = [".lock", "config.yaml.tmp"]

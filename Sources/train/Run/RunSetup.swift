@@ -19,7 +19,7 @@ struct RunSetup: Sendable {
         try config.refuseWhatIsNotBuilt()
         switch config.model {
         case .directory(let directory):
-            modelConfig = try ModelConfig(path: directory + "/" + HiggsModel.configName)
+            modelConfig = try Self.architecture(directory)
             source = try DataSource(path: config.dataPath, takesFeatures: modelConfig.tower != nil)
             records = try DataRecords(source)
         case .described(let description):
@@ -30,6 +30,18 @@ struct RunSetup: Sendable {
         }
         try records.check(against: modelConfig.sequenceFormat, source: source)
         try Self.check(config.loss, against: modelConfig)
+    }
+
+    /// Reads the config.json of a checkpoint directory.
+    /// - Throws: `Failure` with status 2 where there is none, `ModelConfigError`.
+    static func architecture(_ directory: String) throws -> ModelConfig {
+        let path = directory + "/" + HiggsModel.configName
+        guard DataSource.exists(path) else {
+            throw Failure(
+                .badUsage, "no config.json: not a checkpoint directory", at: directory.escapedForTerminal,
+                remedy: "name one with --model, or in the config's model")
+        }
+        return try ModelConfig(path: path)
     }
 
     /// Whether the weights of the loss fit the model; called again when the tensors have said whether there is a text
@@ -82,7 +94,7 @@ extension ModelSource {
         switch self {
         case .described(let description): description.tower != nil
         case .directory(let directory):
-            try ModelConfig(path: directory + "/" + HiggsModel.configName).tower != nil
+            try RunSetup.architecture(directory).tower != nil
         }
     }
 }

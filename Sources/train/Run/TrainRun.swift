@@ -32,11 +32,12 @@ final class TrainRun {
     private let firstStep: Int
     /// Whether step `step − 1` has an evaluation to come, because a stop came first.
     private var owesEvaluation: Bool
-    private var windowTokens: Int
-    private var windowSeconds: Double
+    /// Positions and seconds of the steps since the last line of metrics.
+    var windowTokens: Int
+    var windowSeconds: Double
 
-    private var options: LossOptions { setup.lossOptions }
-    private var training: TrainingOptions { setup.config.training }
+    var options: LossOptions { setup.lossOptions }
+    var training: TrainingOptions { setup.config.training }
     private var epochRows: Int { data.trainingRowCount }
 
     /// Loads or makes the model and opens the metrics. `directory` has been prepared.
@@ -92,60 +93,6 @@ final class TrainRun {
         }
         try Checkpoint.save(
             model: model, optimizer: optimizer, state: try state(), in: directory.path, name: "final")
-    }
-
-    /// What one optimizer step found.
-    struct StepOutcome {
-        var report: LossReport
-        var gradientNorm: Double
-        var learningRate: Double
-    }
-
-    /// Forward and backward over the micro-batches, clipping, AdamW.
-    private func train(on loaded: LoadedStep) throws -> StepOutcome {
-        let rate = schedule.rate(at: step)
-        var sums = LossSums(codebooks: setup.modelConfig.codebooks)
-        model.parameters.zeroGradients()
-        let stepOptions = options.weighingOnly(loaded.labels)
-        for batch in loaded.batches {
-            do {
-                sums += try model.forwardBackward(batch, loss: stepOptions, normalizers: loaded.labels)
-            } catch LossError.notFinite(let term, let rows) {
-                throw divergence("the loss of \(term)", rows: rows, model.parameters.firstNonFiniteParameter())
-            }
-        }
-        let norm = model.parameters.gradientNorm()
-        guard norm.isFinite else {
-            throw divergence("the gradient", rows: loaded.rows, model.parameters.firstNonFiniteTensor())
-        }
-        let report = LossReport(sums, options: options)
-        if step == 0 { try checkBase(report) }
-        let maximum = training.maxGradNorm > 0 ? Float(training.maxGradNorm) : nil
-        optimizer.step(
-            learningRate: Float(rate), gradientScale: AdamW.clippingScale(norm: norm, maximum: maximum))
-        windowTokens += loaded.tokens
-        return StepOutcome(report: report, gradientNorm: norm, learningRate: rate)
-    }
-
-    private func divergence(_ what: String, rows: [String], _ tensor: String?) -> Divergence {
-        let last = CheckpointName.all(in: directory.path).last?.name
-        return Divergence(what: what, step: step, rows: rows, tensor: tensor, lastCheckpoint: last)
-    }
-
-    /// A pretrained base knows more about audio than chance before it is trained further.
-    private func checkBase(_ report: LossReport) throws {
-        guard case .directory(let base) = setup.config.model, let audio = report.audio,
-            BaseCheck.isNoBetterThanChance(audio, reference)
-        else { return }
-        let finding = BaseCheck.finding(audio, reference)
-        guard training.requirePretrained else {
-            Console.log.warning("\(base.escapedForTerminal): \(finding)")
-            return
-        }
-        throw Failure(
-            .badUsage, finding, at: base.escapedForTerminal,
-            remedy: "check that it is the model that these codes belong to, or set training.require_pretrained to false"
-        )
     }
 
     /// Logs, evaluates and saves what is due after a step.
