@@ -15,23 +15,29 @@ struct IngestCommand: ParsableCommand {
 
             EXAMPLES
               A first look at a thousand rows:
-                ingest --data-path data/train.jsonl --output work --limit 1000
+                ingest --data-path train.jsonl --output work --limit 1000
 
               With the tokenizer of the model that will be fine-tuned:
-                ingest --data-path data/train.jsonl --output work --tokenizer model/tokenizer.json
+                ingest --data-path train.jsonl --output work \\
+                       --tokenizer model/tokenizer.json
 
               Audio elsewhere, and no path may leave that folder:
-                ingest --data-path train.json.gz --audio-root /data/clips --output work
+                ingest --data-path train.json.gz --output work \\
+                       --audio-root /data/clips
 
-              Longer clips, samples without audio to learn from kept too:
-                ingest --data-path train.jsonl --output work --max-duration 60 --keep-text-only
+              Clips up to a minute, and rows without audio to learn from:
+                ingest --data-path train.jsonl --output work \\
+                       --max-duration 60 --keep-text-only
 
-            A ROW
-              {"messages": [{"role": "user", "content": [{"type": "text", "text": "…"},
-                                                         {"type": "audio", "audio_url": "ref.wav"}]},
-                            {"role": "assistant", "content": [{"type": "text", "text": "…"},
-                                                              {"type": "audio", "audio_url": "target.wav"}]}],
-               "speaker": "amal", "id": "0001"}
+            A ROW, over several lines only here:
+              {"id": "0001", "speaker": "amal", "messages": [
+                {"role": "user", "content": [
+                  {"type": "text", "text": "What the reference says."},
+                  {"type": "audio", "audio_url": "reference.wav"},
+                  {"type": "text", "text": "What is to be said."}]},
+                {"role": "assistant", "content": [
+                  {"type": "text", "text": "What is to be said."},
+                  {"type": "audio", "audio_url": "target.wav"}]}]}
             """,
         version: versionText(outputVersion: IngestOptions.outputVersion))
 
