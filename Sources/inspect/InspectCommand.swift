@@ -59,9 +59,11 @@ struct InspectCommand: ParsableCommand {
             let work = try Work(directory: directory)
             return try SampleReport(work: work, sample: sample ?? work.sampleNumber(ofID: id ?? ""))
         case .shards:
+            guard verify || sample != nil || id != nil else {
+                return try ShardsReport(directory: directory, countingCodes: true)
+            }
             let shards = try ShardsReport(directory: directory)
             if verify { return try verifyShards(shards) }
-            guard sample != nil || id != nil else { return shards }
             return try RowReport(reader: shards.reader, sample: sample ?? shards.sampleNumber(ofID: id ?? ""))
         case .unfinishedShards:
             throw Failure(

@@ -39,6 +39,22 @@ import Testing
         #expect(text.contains("<|AUDIO_OUT|>"))
     }
 
+    @Test func `a codes directory shows how its codebooks are used`() throws {
+        let codes = "\(try ExampleWork.path())/codes"
+        let report = try JSONValue(parsing: inspect.run([codes, "--json"]).expecting(0).output)
+        let reader = try MDSReader(directory: codes)
+        let first = try (0..<reader.sampleCount).flatMap { number -> [UInt16] in
+            let (values, shape) = try reader.row(number).array("audio_ids", as: UInt16.self)
+            return Array(values[..<shape[1]])
+        }
+        #expect(report["codes"]?["frames"]?.intValue == first.count)
+        let book = report["codes"]?["codebooks"]?.arrayValue?.first
+        #expect(book?["used"]?.intValue == Set(first).count)
+        let shares = Dictionary(grouping: first) { $0 }.values.map { Double($0.count) / Double(first.count) }
+        let entropy = -shares.reduce(0) { $0 + $1 * log2($1) }
+        #expect(abs((book?["entropy_bits"]?.doubleValue ?? 0) - entropy) < 1e-9)
+    }
+
     @Test func `one worker or five give the same bytes`() throws {
         try withTemporaryDirectory { directory in
             for workers in [1, 5] { try ExampleWork.make("\(directory)/\(workers)", workers: workers) }

@@ -8,10 +8,14 @@ struct ShardsReport: Report {
     let reader: MDSReader
     /// nil for directories that sawt did not write.
     let stage: StageRecord?
+    /// Of a codes directory, where it was asked for.
+    private let codes: CodeStatistics?
 
-    init(directory: String) throws {
+    /// - Parameter countingCodes: reads every row of a codes directory and shows how its codebooks are used.
+    init(directory: String, countingCodes: Bool = false) throws {
         reader = try MDSReader(directory: directory)
         stage = try StageRecord(directory: directory)
+        codes = countingCodes ? try CodeStatistics(reader, record: stage?.record("codec")) : nil
     }
 
     var rawBytes: Int { reader.shards.reduce(0) { $0 + $1.raw.byteCount } }
@@ -63,6 +67,7 @@ struct ShardsReport: Report {
         if shown.count < reader.shards.count {
             lines.append("  … and \(reader.shards.count - shown.count) more shards")
         }
+        if let codes { lines.append(codes.text) }
         if let stage { lines.append(stage.table.rendered(indent: 2)) }
         return lines.joined(separator: "\n\n")
     }
@@ -74,6 +79,7 @@ struct ShardsReport: Report {
             "columns": .object(JSONObject(reader.columns.map { (key: $0.name, value: .string($0.encoding.name)) })),
             "index_digest": .string(reader.indexDigest),
         ]
+        object["codes"] = codes?.json
         object["stage"] = stage.map { .object($0.json) }
         return object
     }
