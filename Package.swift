@@ -38,10 +38,11 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
         .target(
             name: "PipelineKit",
             dependencies: [
-                "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
+                "CMalloc", "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -50,6 +51,7 @@ let package = Package(
         program("tokenize"),
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect"),
+        program("bench"),
         .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),

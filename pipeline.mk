@@ -212,8 +212,8 @@ test: setup ## unit, golden, property and end-to-end tests
 lint: ## swift format, as CI runs it
 	swift format lint --strict --recursive Sources Tests Package.swift
 
-bench: $(BUILT) ## times and peak memory of every data stage on this machine
-	dev/bench.sh
+bench: $(BUILT) ## times and peak memory of the data path (PEER_PYTHON=python: the Python chain beside it)
+	$(BIN)/bench $(if $(PEER_PYTHON),--peer-python "$(PEER_PYTHON)") $(BENCH_FLAGS)
 
 clean: ## removes WORK and OUTPUT_DIR, where they are what all made, and nothing else
 	@if [ -e "$(WORK)" ] && [ ! -d "$(STAMPS)" ]; then \

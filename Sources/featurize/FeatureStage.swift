@@ -7,7 +7,7 @@ import PipelineKit
 struct FeatureStage: ShardStage {
     let name = "featurize"
     /// Raised whenever other bytes come out for the same input and options; the golden digest test watches it.
-    static let outputVersion = 1
+    static let outputVersion = 2
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
@@ -20,7 +20,7 @@ struct FeatureStage: ShardStage {
     let defaultCompression = ShardCompression.zstd(level: 1)
 
     private let logMel: LogMel
-    private let resampler = LibsamplerateResampler()
+    private let resampler = PolyphaseResampler()
     /// 64 MiB hold the references of some 500 voices, 5 s each.
     private let cache = ClipCache<ClipFeatures>(limitBytes: 64 << 20) { $0.byteCount }
 

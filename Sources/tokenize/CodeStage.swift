@@ -7,7 +7,7 @@ import PipelineKit
 struct CodeStage: ShardStage {
     let name = "tokenize"
     /// Raised whenever other bytes come out for the same input, options and codec; the golden digest test watches it.
-    static let outputVersion = 1
+    static let outputVersion = 2
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
@@ -19,7 +19,7 @@ struct CodeStage: ShardStage {
     let options: JSONObject = [:]
 
     private let codec: any AudioCodec
-    private let resampler = LibsamplerateResampler()
+    private let resampler = PolyphaseResampler()
     /// Codes are small: 16 MiB hold those of ten hours.
     private let cache = ClipCache<RawCodes>(limitBytes: 16 << 20) { 2 * $0.values.count + 64 }
 

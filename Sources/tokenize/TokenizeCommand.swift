@@ -18,11 +18,7 @@ struct TokenizeCommand: ParsableCommand {
               tokenize decode work/codes --id row-1 --output row-1.wav --codec work/codec
             """,
         version: versionText(outputVersion: CodeStage.outputVersion),
-        subcommands: [FitCommand.self, EncodeCommand.self, DecodeCommand.self])
+        subcommands: [FitCommand.self, EncodeCommand.self, DecodeCommand.self, RandomCheckpointCommand.self])
 
-    static func main() {
-        // Products run one a worker; a product that spread over the cores would give other sums for another number.
-        BLAS.setThreads(1)
-        runMain(Self.self)
-    }
+    static func main() { runMain(Self.self) }
 }

@@ -44,3 +44,109 @@ import Testing
         #expect(peak < 5e-6)
     }
 }
+
+/// The resampler of the stages, held against what it promises.
+@Suite struct PolyphaseResamplerTests {
+    let resampler = PolyphaseResampler()
+    static let rates = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
+    static let ratios = rates.flatMap { source in
+        [16_000, 24_000].filter { $0 != source }.map { (source, $0) }
+    }
+
+    /// Level and rest of a sine: least squares of sine and cosine over the middle of the output, in dB.
+    private func response(_ frequency: Double, from source: Int, to target: Int) -> (gain: Double, rest: Double) {
+        let got = resampler.resample(
+            Signal.sine(frequency, seconds: 1, rate: source, amplitude: 1), from: source, to: target)
+        let middle = target / 4..<target * 3 / 4
+        var s = 0.0, c = 0.0
+        for n in middle {
+            let angle = 2 * .pi * frequency * Double(n) / Double(target)
+            s += Double(got[n]) * sin(angle)
+            c += Double(got[n]) * cos(angle)
+        }
+        s *= 2 / Double(middle.count)
+        c *= 2 / Double(middle.count)
+        var rest = 0.0
+        for n in middle {
+            let angle = 2 * .pi * frequency * Double(n) / Double(target)
+            let error = Double(got[n]) - s * sin(angle) - c * cos(angle)
+            rest += error * error
+        }
+        rest = (2 * rest / Double(middle.count)).squareRoot()
+        // A sine that starts at phase 0 must come out as one: a delay would turn into a cosine.
+        #expect(abs(c) < 1e-3, "\(frequency) Hz, \(source) to \(target): cosine \(c)")
+        return (20 * log10((s * s + c * c).squareRoot()), 20 * log10(max(rest, 1e-12)))
+    }
+
+    @Test(arguments: ratios) func `the pass band is flat and free of images`(source: Int, target: Int) {
+        let nyquist = Double(min(source, target)) / 2
+        for part in [0.01, 0.1, 0.33, 0.5, 0.7, 0.8, 0.9] {
+            // Whole periods within half a second, so that sine and cosine are orthogonal.
+            let frequency = (nyquist * part / 4).rounded() * 4
+            let (gain, rest) = response(frequency, from: source, to: target)
+            #expect(abs(gain) < 0.05, "\(source) to \(target), \(frequency) Hz: \(gain) dB")
+            #expect(rest < -100, "\(source) to \(target), \(frequency) Hz: images at \(rest) dB")
+        }
+    }
+
+    @Test(arguments: ratios.filter { $0.0 > $0.1 }) func `what would alias is below minus 100 dB`(
+        source: Int, target: Int
+    ) {
+        let nyquist = Double(target) / 2
+        for frequency in [nyquist * 1.0, nyquist * 1.02, nyquist * 1.1, nyquist * 1.4, Double(source) * 0.49]
+        where frequency < Double(source) / 2 {
+            let got = resampler.resample(
+                Signal.sine(frequency, seconds: 1, rate: source, amplitude: 1), from: source, to: target)
+            let middle = got[target / 4..<target * 3 / 4]
+            let level = (2 * middle.reduce(0) { $0 + Double($1) * Double($1) } / Double(middle.count)).squareRoot()
+            #expect(20 * log10(max(level, 1e-12)) < -100, "\(source) to \(target), \(frequency) Hz")
+        }
+    }
+
+    @Test(arguments: ratios) func `every output is the naive sum, at the ends too`(source: Int, target: Int) {
+        let divisor = greatestCommonDivisor(source, target)
+        let filter = PolyphaseFilter(up: target / divisor, down: source / divisor)
+        for count in [1, 7, 8, 9, 31, 1_000] {
+            let samples = Signal.noise(count, seed: UInt64(count))
+            let got = resampler.resample(samples, from: source, to: target)
+            #expect(got.count == (count * target + source - 1) / source)
+            let expected = got.indices.map { n -> Float in
+                let (place, phase) = (n * filter.down / filter.up, n * filter.down % filter.up)
+                var sum = 0.0
+                for tap in 0..<2 * filter.halfTaps {
+                    let input = place + 1 - filter.halfTaps + tap
+                    guard samples.indices.contains(input) else { continue }
+                    sum += Double(samples[input]) * Double(filter.taps[phase * 2 * filter.halfTaps + tap])
+                }
+                return Float(sum)
+            }
+            let problem = mismatch("\(source) to \(target)", got: got, expected: expected, tolerance: 2e-6)
+            #expect(problem == nil, Comment(rawValue: problem ?? ""))
+        }
+    }
+
+    @Test func `a constant stays a constant`() {
+        for (source, target) in Self.ratios {
+            let got = resampler.resample([Float](repeating: 0.5, count: source), from: source, to: target)
+            #expect(got[target / 4..<target * 3 / 4].allSatisfy { abs($0 - 0.5) < 1e-6 }, "\(source) to \(target)")
+        }
+    }
+
+    @Test(arguments: [44_100, 48_000, 22_050]) func `libsamplerate's best quality gives nearly the same`(source: Int) {
+        // Band-limited noise, so that the two transition bands do not matter: up-sampled from half of the target rate.
+        let noise = Signal.noise(8_000, seed: 3)
+        let samples = LibsamplerateResampler(quality: .best).resample(noise, from: 8_000, to: source)
+        let got = resampler.resample(samples, from: source, to: 16_000)
+        let judge = LibsamplerateResampler(quality: .best).resample(samples, from: source, to: 16_000)
+        let problem = mismatch(
+            "\(source)", got: got[400..<15_000], expected: judge[400..<15_000], tolerance: 1e-3, relative: true)
+        #expect(problem == nil, Comment(rawValue: problem ?? ""))
+    }
+
+    @Test func `odd ratios go through libsamplerate`() {
+        let samples = Signal.noise(5_000, seed: 9)
+        #expect(
+            resampler.resample(samples, from: 44_101, to: 16_000)
+                == LibsamplerateResampler(quality: .medium).resample(samples, from: 44_101, to: 16_000))
+    }
+}

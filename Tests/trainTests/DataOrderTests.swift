@@ -1,5 +1,6 @@
 // The order of the data and its packing: pure functions, checked against naive versions and for every place to resume.
 
+import PipelineKit
 import Testing
 import TestSupport
 

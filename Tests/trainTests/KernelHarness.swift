@@ -1,6 +1,7 @@
 // How a kernel is tested: its output against a naive version in double precision, its gradients against central
 // differences of that naive version, and both comparisons against a result that is 1 % off.
 
+import PipelineKit
 import TestSupport
 import Testing
 

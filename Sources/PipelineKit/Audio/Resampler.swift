@@ -1,4 +1,5 @@
-// The door to sample rate conversion, and libsamplerate (0.2) behind it.
+// The door to sample rate conversion, and libsamplerate (0.2) behind it: for odd ratios, and as the judge of the polyphase
+// resampler (PolyphaseResampler.swift), which the stages use.
 
 import CSamplerate
 
@@ -65,7 +66,7 @@ public struct LibsamplerateResampler: Resampler {
     }
 }
 
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
     var (a, b) = (a, b)
     while b != 0 { (a, b) = (b, a % b) }
     return a

@@ -9,6 +9,10 @@ import Foundation
 /// stderr as `PROGRAM: error: WHERE: WHAT; REMEDY`, without a stack trace.
 public func runMain<Command: ParsableCommand>(_ command: Command.Type) -> Never {
     Interrupt.install()
+    ProcessMemory.prepare()
+    // Workers share the cores sample by sample, and a product that spread over them would sum in another order for another
+    // number; what computes one thing at a time asks for more.
+    BLAS.setThreads(1)
     do {
         var parsed = try command.parseAsRoot()
         try parsed.run()

@@ -1,6 +1,8 @@
 // In which order an epoch reads the rows: a pure function of seed and epoch, so that a run that goes on after a stop
 // repeats nothing and skips nothing. Not the packing into batches, see StepPlan.swift.
 
+import PipelineKit
+
 /// The order of the rows.
 struct SampleOrder: Sendable {
     /// Shards are permuted; rows are permuted within so many neighbouring shards, all of which a reader holds at once.

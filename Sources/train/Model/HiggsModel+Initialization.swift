@@ -1,6 +1,7 @@
 // A model at random: normal weights as transformers' `_init_weights` draws them, norms 1, biases 0, Whisper's sinusoids as
 // the tower's positions. Every tensor has a stream of its own, so that its values depend on the seed and its name alone.
 
+import PipelineKit
 import Foundation
 
 extension HiggsModel {

@@ -1,0 +1,40 @@
+"""Reads and writes the rows of an MDS directory with mosaicml-streaming, zstd:1 and xxh64. Prints JSON: median seconds.
+
+python mds.py DIRECTORY OUTPUT
+"""
+import json, os, shutil, sys, time
+from streaming import MDSWriter, StreamingDataset
+from streaming.base.util import clean_stale_shared_memory
+
+source, output = sys.argv[1:]
+index = json.load(open(f"{source}/index.json"))["shards"][0]
+columns = dict(zip(index["column_names"], index["column_encodings"]))
+clean_stale_shared_memory()
+
+
+def read():
+    # As on a first epoch: from the compressed shards, hashes checked; the raw copies that it keeps are removed.
+    shutil.rmtree(output + "-local", ignore_errors=True)
+    clean_stale_shared_memory()
+    data = StreamingDataset(remote=source, local=output + "-local", shuffle=False, batch_size=1, validate_hash="xxh64")
+    return [data[i] for i in range(len(data))]
+
+
+def write():
+    shutil.rmtree(output, ignore_errors=True)
+    with MDSWriter(out=output, columns=columns, compression="zstd:1", hashes=["xxh64"], size_limit=1 << 30) as writer:
+        for row in rows:
+            writer.write(row)
+
+
+def median(call, runs=5):
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[runs // 2]
+
+
+rows = read()
+print(json.dumps({"read_seconds": median(read), "write_seconds": median(write)}))
