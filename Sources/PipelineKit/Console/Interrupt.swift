@@ -8,7 +8,14 @@ public enum Interrupt {
     private static let requested = Atomic<Bool>(false)
 
     /// Installs the handlers for SIGINT and SIGTERM. Called once, by the program's `main`.
+    ///
+    /// Both are unblocked: a program started from a thread that blocks signals (those of libdispatch do) inherits that, and
+    /// could not be stopped.
     public static func install() {
+        var numbers = sigset_t()
+        sigemptyset(&numbers)
+        for number in [SIGINT, SIGTERM] { sigaddset(&numbers, number) }
+        pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 // Only async-signal-safe work here: an atomic store and `signal` itself.
