@@ -80,7 +80,7 @@ struct RunCommand: ParsableCommand {
         abstract: "Trains, and writes checkpoints and metrics.jsonl into the run directory.",
         discussion: """
             Ctrl-C saves a checkpoint; the same command with --resume goes on from there, as if the run had never
-            stopped. TensorBoard events are not written in this version; metrics.jsonl has every number.
+            stopped. Every number stands in metrics.jsonl, and in the events for `tensorboard --logdir DIR`.
             """)
 
     @OptionGroup var flags: ConfigFlags
@@ -94,7 +94,7 @@ struct RunCommand: ParsableCommand {
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Looks for everything that would break a run, and changes nothing.",
+        abstract: "Looks for everything that would break a run, and leaves nothing behind.",
         discussion: "Ends with 0 where all is well, else with the exit status of the first failure.")
 
     @OptionGroup var flags: ConfigFlags

@@ -74,4 +74,32 @@ import Testing
             #expect(failure { try RunReport(directory: directory) }?.description.contains("line 2") == true)
         }
     }
+
+    @Test func `a run shows its best checkpoint and whether it listens`() throws {
+        try withTemporaryDirectory { directory in
+            let lines = [
+                #"{"step": 3, "epoch": 0.5, "validation_loss": 4.25, "validation_audio_loss": 3.0, "validation_reference_swap_delta": 0.125, "validation_text_swap_delta": null}"#,
+                #"{"step": 7, "epoch": 1.0, "validation_loss": 4.5, "validation_audio_loss": 3.1, "validation_reference_swap_delta": 0.25, "validation_text_swap_delta": null}"#,
+            ]
+            func write(_ text: String, _ name: String) throws {
+                let url = URL(fileURLWithPath: "\(directory)/\(name)")
+                try FileManager.default.createDirectory(
+                    at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(text.utf8).write(to: url)
+            }
+            try write(lines.joined(separator: "\n"), "metrics.jsonl")
+            #expect(try RunReport(directory: directory).json["best"] == nil)
+            try write(#"{"step": 8, "best": {"step": 4, "validation_loss": 4.25}}"#, "checkpoint-8/trainer_state.json")
+            try write("{}", "checkpoint-4/trainer_state.json")
+            let report = try RunReport(directory: directory)
+            #expect(report.json["best"]?["step"] == 4)
+            #expect(report.text.contains("best: validation loss 4.250, in checkpoint-4"))
+            #expect(report.text.contains("reference: +0.250, with another row's text: not measured"))
+            #expect(report.text.contains("reference swap"))
+            try write(#"{"step": 9, "best": {"step": 9, "validation_loss": 4.25}}"#, "final/trainer_state.json")
+            #expect(try RunReport(directory: directory).text.contains("in final"))
+            try write(#"{"step": 8, "best": {"step": 6, "validation_loss": 4.25}}"#, "final/trainer_state.json")
+            #expect(try RunReport(directory: directory).text.contains("in checkpoint-6, which is gone"))
+        }
+    }
 }

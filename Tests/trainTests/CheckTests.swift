@@ -1,10 +1,10 @@
 // The preflight, and the bugs that its probes must catch, each planted in the losses that a probe asks for.
 
 import Foundation
-import PipelineKit
 import Testing
 import TestSupport
 
+@testable import PipelineKit
 @testable import train
 
 /// A model, a format and a batch of two rows from a small WORK.
@@ -146,5 +146,124 @@ extension PackedBatch {
         }
         sample.labelIDs = [-100, 2, 3, 4]
         try LabelCheck.check(sample)
+    }
+
+    @Test func `labels of codes a cell before or behind the delay are caught`() throws {
+        let delay = DelayPattern(codebooks: 3, bos: 8, eos: 9)
+        let raw = RawCodes(codebooks: 3, frames: 4, values: [0, 1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 4])
+        let format = SequenceFormat(
+            vocabularySize: 12, audioInID: 10, audioOutID: 11, codebookSize: 8, delay: delay, hasTower: false,
+            melBins: 0)
+        let sample = TrainingSample(id: "a", inputIDs: [1, 11], labelIDs: [-100, 11], clips: [raw])
+        let sequence = try MergedSequence(sample, format: format)
+        try LabelCheck.check(sequence, delay: delay)
+        // The delay of another program: each codebook's labels one column earlier, then later.
+        for (bug, codebooks) in [(1, 0..<3), (-1, 0..<3), (1, 1..<2), (-1, 2..<3)] {
+            let planted = PlantedDelay(delay, moved: bug, codebooks: codebooks)
+            #expect {
+                try LabelCheck.check(planted.sequence(sample, format: format), delay: delay)
+            } throws: {
+                Failure($0).what.contains("codebook \(codebooks.lowerBound)")
+                    && Failure($0).what.contains("off the delay")
+            }
+        }
+    }
+
+    @Test func `a machine without the memory for a step is told before anything is loaded`() throws {
+        let limit = try #require(MemoryCheck.limitBytes())
+        #expect(limit > 1 << 27)
+        let fits = MemoryNeed(parameters: 1_000, trained: 500, activations: 300)
+        #expect(fits.total == 4_000 + 2_000 + 4_000 + 300)
+        #expect(try MemoryCheck.run(fits).contains(" of "))
+        #expect {
+            try MemoryCheck.run(MemoryNeed(parameters: limit / 4, trained: limit / 12, activations: 0))
+        } throws: {
+            Failure($0).status == .failed && Failure($0).remedy?.contains("gradient_checkpointing") == true
+        }
+    }
+
+    @Test func `what is saved wrong is found when it is read again, and the old checkpoint stays`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4)
+            try work.write(to: root + "/work")
+            let setup = try RunSetup(work.config(work: root + "/work", run: root + "/run"))
+            let model = try setup.model()
+            let optimizer = AdamW(model.parameters, options: AdamW.Options())
+            let state = TrainerState(
+                step: 1, totalSteps: 2, epoch: 0, stepInEpoch: 1, seed: 0, configDigest: "",
+                data: setup.source.fingerprint, validationBy: .id, owesEvaluation: false, threads: 1, windowTokens: 0,
+                windowSeconds: 0)
+            func save(_ damage: @escaping (String) throws -> Void = { _ in }) throws {
+                try Checkpoint.save(
+                    model: model, optimizer: optimizer, state: state, in: root, name: "checkpoint-1", written: damage)
+            }
+            try save()
+            let old = try directoryContent(root + "/checkpoint-1")
+            model.parameters.values(model.parameters.entries[0])[0] += 1
+            func flip(_ path: String, fromEnd: Int) throws {
+                var bytes = try MappedFile(path: path).withBytes { Array($0) }
+                bytes[bytes.count - fromEnd] ^= 1
+                try AtomicFile.write(bytes, to: path)
+            }
+            let names = ["model.safetensors", "optimizer.safetensors", "config.json", "trainer_state.json"]
+            for (name, fromEnd) in zip(names, [1, 1, 40, 12]) {
+                #expect(throws: (any Error).self, "\(name)") {
+                    try save { try flip("\($0)/\(name)", fromEnd: fromEnd) }
+                }
+                #expect(try directoryContent(root + "/checkpoint-1") == old)
+                #expect(!FileManager.default.fileExists(atPath: root + "/checkpoint-1.partial"))
+            }
+            #expect {
+                try save { try flip("\($0)/model.safetensors", fromEnd: 1) }
+            } throws: {
+                ($0 as? CheckpointMismatch)?.what.hasSuffix("weight") == true
+            }
+            try save()
+            #expect(try directoryContent(root + "/checkpoint-1") != old)
+        }
+    }
+
+    @Test func `a missing or negative rank is one process, a second one is refused`() throws {
+        #expect(try Ranks.check([:]) == "one process")
+        for environment in [["RANK": "-1", "WORLD_SIZE": "4"], ["RANK": ""], ["WORLD_SIZE": "2"]] {
+            #expect(try Ranks.check(environment) == "one process")
+        }
+        #expect(try Ranks.check(["RANK": "0", "WORLD_SIZE": "1"]).hasPrefix("one process"))
+        for environment in [["RANK": "0", "WORLD_SIZE": "2"], ["RANK": "1"], ["RANK": "x"]] {
+            #expect {
+                try Ranks.check(environment)
+            } throws: {
+                Failure($0).status == .badUsage
+            }
+        }
+    }
+}
+
+/// A delay whose labels stand in the wrong column: what `LabelCheck` must catch.
+private struct PlantedDelay {
+    let delay: DelayPattern
+    let moved: Int
+    let codebooks: Range<Int>
+
+    init(_ delay: DelayPattern, moved: Int, codebooks: Range<Int>) {
+        self.delay = delay
+        self.moved = moved
+        self.codebooks = codebooks
+    }
+
+    /// The sample expanded, then with the labels of some codebooks moved.
+    func sequence(_ sample: TrainingSample, format: SequenceFormat) throws -> MergedSequence {
+        var sequence = try MergedSequence(sample, format: format)
+        let labels = sequence.audioLabels[0]
+        var values = labels.values
+        for k in codebooks {
+            for column in 0..<labels.positions {
+                let source = column + moved
+                let isInside = (0..<labels.positions).contains(source)
+                values[k * labels.positions + column] = isInside ? labels[k, source] : ignoredLabel
+            }
+        }
+        sequence.audioLabels[0] = DelayedCodes(codebooks: delay.codebooks, positions: labels.positions, values: values)
+        return sequence
     }
 }

@@ -12,10 +12,17 @@ private func config(_ overrides: String...) throws -> TrainConfig {
     return try TrainConfig(yaml: yaml, file: "c", flags: TrainConfig.Flags(overrides: overrides))
 }
 
-private func state(step: Int, data: String = "d0") -> TrainerState {
+private func data(_ digest: String, codes: [String] = ["c0", "c1"]) -> DataFingerprint {
+    DataFingerprint(
+        digest: digest,
+        directories: [.init(name: "samples", shards: ["s0", "s1"]), .init(name: "codes", shards: codes)])
+}
+
+private func state(step: Int) -> TrainerState {
     TrainerState(
-        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", dataDigest: data,
-        validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25)
+        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
+        validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25,
+        best: BestCheckpoint(step: 2, validationLoss: 1.25))
 }
 
 private func write(_ state: TrainerState, _ checkpoint: String) throws {
@@ -24,10 +31,11 @@ private func write(_ state: TrainerState, _ checkpoint: String) throws {
 }
 
 private func start(
-    _ path: String, resumes: Bool = false, replaces: Bool = false, _ config: TrainConfig, data: String = "d0"
+    _ path: String, resumes: Bool = false, replaces: Bool = false, _ config: TrainConfig,
+    data: DataFingerprint = data("d0")
 ) throws -> RunDirectory.Start {
     try RunDirectory(path: path).start(
-        mode: RunMode(resumes: resumes, replaces: replaces), config: config, dataDigest: data)
+        mode: RunMode(resumes: resumes, replaces: replaces), config: config, data: data)
 }
 
 @Suite struct RunDirectoryTests {
@@ -76,8 +84,12 @@ private func start(
             #expect(
                 throws: RunDirectoryError.differentConfig(path: root, differences: ["training.seed (4, was 0)"])
             ) { try start(root, resumes: true, other) }
-            #expect(throws: RunDirectoryError.differentData(path: root, checkpoint: "checkpoint-2")) {
-                try start(root, resumes: true, config(), data: "d1")
+            #expect {
+                try start(root, resumes: true, config(), data: data("d1", codes: ["c0", "new", "c2"]))
+            } throws: {
+                Failure($0).status == .badUsage
+                    && Failure($0).what == "the data has changed since checkpoint-2 was written: codes shard 1, "
+                        + "codes has 3 shards, had 2"
             }
             // The checkpoints' rhythm is not the run's identity.
             let rhythm = try config("training.save_steps=2", "output_dir=elsewhere")
@@ -92,7 +104,7 @@ private func start(
                 let config = try config("training.seed=\(round)")
                 let directory = try RunDirectory(path: path)
                 let start = try directory.start(
-                    mode: RunMode(resumes: true, replaces: true), config: config, dataDigest: "d0")
+                    mode: RunMode(resumes: true, replaces: true), config: config, data: data("d0"))
                 if round > 1 {
                     guard case .anew(let reason) = start else {
                         Issue.record("round \(round) does not start anew")
@@ -131,13 +143,32 @@ private func start(
         }
     }
 
-    @Test func `the oldest checkpoints go`() throws {
+    @Test func `the oldest checkpoints go, the best and the newest never`() throws {
         try withTemporaryDirectory { root in
             for step in [2, 4, 10, 6] { try write(state(step: step), root + "/checkpoint-\(step)") }
-            try CheckpointName.prune(in: root, keeping: 2)
-            #expect(CheckpointName.all(in: root).map(\.step) == [6, 10])
-            #expect(!FileManager.default.fileExists(atPath: root + "/checkpoint-2"))
+            try CheckpointName.prune(in: root, retention: Retention(interval: 2, limit: 2), best: 2)
+            #expect(CheckpointName.all(in: root).map(\.step) == [2, 10])
+            #expect(!FileManager.default.fileExists(atPath: root + "/checkpoint-4"))
         }
+    }
+
+    @Test(
+        arguments: [
+            // Rhythm, limit, best, what there is, what goes.
+            (2, nil, nil, [2, 4, 6], []),
+            (2, nil, 3, [2, 3, 4], []),
+            (2, nil, 4, [2, 3, 4], [3]),  // 3 was best once and belongs to no rhythm
+            (2, 2, nil, [2, 4, 6], [2]),
+            (2, 2, 2, [2, 4, 6], [4]),
+            (2, 1, 2, [2, 4, 6], [4]),
+            (2, 1, 6, [2, 4, 6], [2, 4]),
+            (2, 3, 9, [2, 4, 6, 8], [2]),  // the best is final/
+            (nil, nil, 5, [3, 5, 7], [3]),
+            (nil, nil, 7, [3, 5, 7], [3, 5]),
+            (nil, 4, nil, [], []),
+        ] as [(Int?, Int?, Int?, [Int], [Int])])
+    func `retention`(interval: Int?, limit: Int?, best: Int?, steps: [Int], removed: [Int]) {
+        #expect(Retention(interval: interval, limit: limit).removed(from: steps, best: best) == removed)
     }
 
     @Test func `a trainer state reads back, and a damaged one says what is missing`() throws {
@@ -145,8 +176,8 @@ private func start(
             try write(state(step: 7), root)
             #expect(try TrainerState(checkpoint: root) == state(step: 7))
             for (text, reason) in [
-                ("{}", "version is missing or ill-typed"), ("{\"version\": 9}", "its version is 9, expected 1"),
-                ("{\"version\": 1, \"step\": -1}", "step is missing or ill-typed"), ("{", "invalid JSON"),
+                ("{}", "version is missing or ill-typed"), ("{\"version\": 9}", "its version is 9, expected 2"),
+                ("{\"version\": 2, \"step\": -1}", "step is missing or ill-typed"), ("{", "invalid JSON"),
             ] {
                 try AtomicFile.write(Array(text.utf8), to: root + "/" + TrainerState.fileName)
                 #expect {
@@ -204,7 +235,10 @@ private func start(
         #expect(line["tokens_per_second"] == 2.5 && line["codebook_losses"] == [.null, .null])
         #expect(line["positions"]?["audio_out"] == ["trained": 1, "masked": 2])
         #expect(line["positions"]?["feature"] == ["trained": 0, "masked": 0])
-        let validation = MetricsLine.validation(report, step: 3, epoch: 0.5, rows: 2, reference: reference)
+        let evaluation = EvaluationReport(losses: report, referenceSwapDelta: 0.25, textSwapDelta: nil)
+        let validation = MetricsLine.validation(evaluation, step: 3, epoch: 0.5, rows: 2, reference: reference)
         #expect(validation["loss"] == nil && validation["validation_loss"] == 2.0)
+        #expect(validation["validation_reference_swap_delta"] == 0.25)
+        #expect(validation["validation_text_swap_delta"]?.isNull == true)
     }
 }

@@ -139,9 +139,89 @@ private let evaluating = [
             more.rows = 5
             try FileManager.default.removeItem(atPath: root + "/work")
             try more.write(to: root + "/work")
-            #expect(throws: RunDirectoryError.differentData(path: run, checkpoint: "final")) {
+            #expect {
                 try train(other, resumes: true)
+            } throws: {
+                Failure($0).what.hasPrefix("the data has changed since final was written: samples ")
             }
+        }
+    }
+
+    @Test func `the best evaluation is recorded and its checkpoint kept`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let run = root + "/run"
+            // A rate that first learns, then destroys: the best evaluation lies in the middle.
+            let overrides = [
+                "training.validation_fraction=0.4", "training.eval_steps=1", "training.max_steps=10",
+                "training.learning_rate=0.3", "training.warmup_steps=10", "training.lr_scheduler=constant",
+                "training.save_steps=5", "training.save_total_limit=2",
+            ]
+            try train(work.config(work: root + "/work", run: run, overrides))
+            let lines = try metrics(run).map { try JSONValue(parsing: $0) }
+            let losses = lines.compactMap { $0["validation_loss"]?.doubleValue }
+            #expect(losses.count == 10)
+            let lowest = try #require(losses.min())
+            let best = try #require(losses.firstIndex(of: lowest)) + 1
+            let state = try TrainerState(checkpoint: run + "/final")
+            #expect(state.best == BestCheckpoint(step: best, validationLoss: lowest))
+            #expect((1..<10).contains(best), "the test needs a best evaluation before the end: \(losses)")
+            let kept = CheckpointName.all(in: run).map(\.step)
+            #expect(kept.contains(best) && kept.count <= 2, "\(kept), best \(best)")
+            let checkpoint = try TrainerState(checkpoint: "\(run)/checkpoint-\(best)")
+            #expect(checkpoint.best == state.best)
+        }
+    }
+
+    @Test func `TensorBoard's events hold the steps of the metrics, also after a kill`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork()
+            try work.write(to: root + "/work")
+            let run = root + "/run"
+            let config = try work.config(work: root + "/work", run: run, evaluating)
+            let hooks = TrainRun.Hooks(stepDone: { if $0 == 4 { throw Killed() } })
+            #expect(throws: Killed.self) { try train(config, hooks: hooks) }
+            try train(config, resumes: true)
+            let expected = try metrics(run).map { line in
+                let object = try JSONValue(parsing: line)
+                return "\(object["step"]?.intValue ?? -1)"
+            }
+            let events = try bytes("\(run)/\(TensorBoardFile.name)")
+            var found: [String] = []
+            var place = 0
+            while place < events.count {
+                let length = events[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+                let message = events[place + 12..<place + 12 + length]
+                found.append("\(TensorBoardEvent.step(ofMessage: message) ?? -1)")
+                place += length + 16
+            }
+            #expect(Array(found.dropFirst()) == expected)
+        }
+    }
+
+    @Test func `a base no better than chance is told, and stops the run where it is required to know more`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4)
+            try work.write(to: root + "/work")
+            let described = try work.config(work: root + "/work", run: root + "/run", ["training.max_steps=1"])
+            // A model at random is such a base.
+            try FileManager.default.createDirectory(atPath: root + "/base", withIntermediateDirectories: true)
+            try RunSetup(described).model().save(to: root + "/base")
+            func config(_ model: String, _ run: String, _ required: Bool) throws -> TrainConfig {
+                try work.config(
+                    work: root + "/work", run: root + "/" + run,
+                    ["model=\(root)/\(model)", "training.max_steps=60", "training.require_pretrained=\(required)"])
+            }
+            #expect {
+                try train(config("base", "required", true))
+            } throws: {
+                Failure($0).status == .badUsage && Failure($0).what.contains("no better than chance")
+            }
+            #expect(CheckpointName.all(in: root + "/required").isEmpty)
+            try train(config("base", "run", false))
+            // What came out of it has learnt these codes.
+            try train(config("run/final", "further", true))
         }
     }
 

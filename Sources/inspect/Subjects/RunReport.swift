@@ -10,6 +10,11 @@ struct RunReport: Report {
     let lines: [JSONObject]
     let checkpoints: [String]
     let isFinished: Bool
+    /// What trainer_state.json says of the evaluation with the lowest loss: steps done and validation_loss; nil where
+    /// nothing was evaluated before the last checkpoint.
+    let best: JSONObject?
+    /// Optimizer steps of the newest checkpoint, or of final/.
+    private let savedStep: Int?
 
     init(directory: String) throws {
         self.directory = directory
@@ -18,6 +23,13 @@ struct RunReport: Report {
         checkpoints = names.filter { $0.hasPrefix("checkpoint-") && Int($0.dropFirst("checkpoint-".count)) != nil }
             .sorted { (Int($0.dropFirst(11)) ?? 0) < (Int($1.dropFirst(11)) ?? 0) }
         isFinished = FileManager.default.fileExists(atPath: "\(directory)/final/trainer_state.json")
+        let newest = isFinished ? "final" : checkpoints.last
+        let path = newest.map { "\(directory)/\($0)/trainer_state.json" }
+        let state = try path.flatMap {
+            FileManager.default.fileExists(atPath: $0) ? try JSONValue(contentsOfFile: $0) : nil
+        }
+        best = state?["best"]?.objectValue
+        savedStep = state?["step"]?.intValue
     }
 
     private var trainingLines: [JSONObject] { lines.filter { $0["loss"] != nil } }
@@ -54,16 +66,36 @@ struct RunReport: Report {
         }
         sections.append(table.rendered(indent: 2))
         if !validationLines.isEmpty {
-            var table = Table([("step", .right), ("validation loss", .right), ("text", .right), ("audio", .right)])
+            var table = Table([
+                ("step", .right), ("validation loss", .right), ("text", .right), ("audio", .right),
+                ("reference swap", .right), ("text swap", .right),
+            ])
             for line in spread(validationLines) {
                 table.add([
                     number(line, "step", 0), number(line, "validation_loss"), number(line, "validation_text_loss"),
-                    number(line, "validation_audio_loss"),
+                    number(line, "validation_audio_loss"), number(line, "validation_reference_swap_delta"),
+                    number(line, "validation_text_swap_delta"),
                 ])
             }
             sections.append(table.rendered(indent: 2))
+            if let best, let step = best["step"]?.intValue {
+                let name = "checkpoint-\(step)"
+                let place = checkpoints.contains(name) ? name : step == savedStep ? "final" : "\(name), which is gone"
+                sections.append("  best: validation loss \(number(best, "validation_loss")), in \(place)")
+            }
+            if let last = validationLines.last { sections.append(listening(last)) }
         }
         return sections.joined(separator: "\n\n")
+    }
+
+    /// How the audio loss rose when rows exchanged their references, and their text.
+    private func listening(_ line: JSONObject) -> String {
+        func moved(_ key: String) -> String {
+            line[key]?.doubleValue.map { String(format: "%+.3f", $0) } ?? "not measured"
+        }
+        let reference = moved("validation_reference_swap_delta"), text = moved("validation_text_swap_delta")
+        return "  audio loss with another row's reference: \(reference), with another row's text: \(text) "
+            + "(0: the model does not listen to it)"
     }
 
     /// The last losses beside chance and entropy.
@@ -109,6 +141,7 @@ struct RunReport: Report {
         ]
         object["first"] = trainingLines.first.map { .object($0) }
         object["last"] = trainingLines.last.map { .object($0) }
+        object["best"] = best.map { .object($0) }
         object["last_validation"] = validationLines.last.map { .object($0) }
         return object
     }

@@ -11,7 +11,35 @@ enum LabelCheck {
 
     static func run(_ data: TrainingData) throws {
         let cache = ShardCache(data.source, format: data.format, capacity: 1)
-        for row in data.trainingRows.joined().prefix(rows) { try check(try cache.sample(row)) }
+        for row in data.trainingRows.joined().prefix(rows) {
+            let sample = try cache.sample(row)
+            try check(sample)
+            try check(try MergedSequence(sample, format: data.format), delay: data.format.delay)
+        }
+    }
+
+    /// Labels of codes stand in the cells that hold them, and only where the delay puts a clip's own: codebook k has the
+    /// columns k + 1 to k + n + 1 of n frames, the last of them eos. A label one cell early would be predicted two ahead.
+    /// - Throws: `DataError.row` that names the cell.
+    static func check(_ sequence: MergedSequence, delay: DelayPattern) throws {
+        for (clip, (codes, labels)) in zip(sequence.audioOut, sequence.audioLabels).enumerated() {
+            guard labels.values.contains(where: { $0 != ignoredLabel }) else { continue }
+            let frames = labels.positions - delay.codebooks - 1
+            for codebook in 0..<delay.codebooks {
+                for column in 0..<labels.positions {
+                    let label = labels[codebook, column]
+                    let isLabelled = (codebook + 1...codebook + frames + 1).contains(column)
+                    if label == (isLabelled ? codes[codebook, column] : ignoredLabel) { continue }
+                    throw DataError.row(
+                        id: sequence.id,
+                        problem:
+                            "label \(label) of clip \(clip), codebook \(codebook), column \(column) is off the delay: "
+                            + (isLabelled
+                                ? "the cell holds \(codes[codebook, column])" : "no code of the clip belongs there"),
+                        remedy: "do not train: this is a fault of the program")
+                }
+            }
+        }
     }
 
     /// - Throws: `DataError.row` for a label that is not the input at its own position.
@@ -38,8 +66,10 @@ enum DiskCheck {
     /// - Throws: `Failure` where there is less room than `needed`, or nowhere to write.
     static func run(_ config: TrainConfig, parameters: Int, trained: Int) throws -> String {
         let training = config.training
-        // final/, those that are kept, and the one that is being written before an old one goes.
-        let count = training.saveSteps == nil ? 1 : 2 + (training.saveTotalLimit ?? 1)
+        // final/, those that are kept, the best among them, and the one that is written before an old one goes.
+        let best = training.validationFraction > 0 ? 1 : 0
+        let kept = max(training.saveSteps == nil ? 0 : training.saveTotalLimit ?? 1, best)
+        let count = kept == 0 ? 1 : 2 + kept
         let needed = count * checkpointBytes(parameters: parameters, trained: trained)
         let place = existingAncestor(of: config.outputDir)
         guard access(place, W_OK) == 0 else { throw FileError("write in the directory", place) }
@@ -49,10 +79,10 @@ enum DiskCheck {
             clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
         guard free > needed else {
             throw Failure(
-                .failed, "\(megabytes(free)) are free, \(count) checkpoints need \(megabytes(needed))",
+                .failed, "\(ByteText.text(free)) are free, \(count) checkpoints need \(ByteText.text(needed))",
                 at: place.escapedForTerminal, remedy: "free some space, or lower training.save_total_limit")
         }
-        return "\(megabytes(free)) free, \(megabytes(needed)) for \(count) checkpoints"
+        return "\(ByteText.text(free)) free, \(ByteText.text(needed)) for \(count) checkpoints"
     }
 
     static func existingAncestor(of path: String) -> String {
@@ -60,9 +90,65 @@ enum DiskCheck {
         while !FileManager.default.fileExists(atPath: url.path), url.path != "/" { url.deleteLastPathComponent() }
         return url.path
     }
+}
 
-    private static func megabytes(_ bytes: Int) -> String {
-        String(format: bytes < 10_000_000 ? "%.1f MB" : "%.0f MB", Double(bytes) / 1e6)
+/// Whether a training step fits into the machine's memory.
+enum MemoryCheck {
+    /// - Throws: `Failure` where the machine, or the group of processes that this one is confined to, has less than that.
+    static func run(_ need: MemoryNeed) throws -> String {
+        guard let limit = limitBytes() else { return "\(need.text) needed; how much there is, the system does not say" }
+        guard need.total < limit else {
+            throw Failure(
+                .failed, "\(need.text) are needed, there are \(ByteText.text(limit))",
+                remedy: "set training.gradient_checkpointing, lower training.max_batch_tokens, or train a smaller model"
+            )
+        }
+        return "\(need.text) of \(ByteText.text(limit))"
+    }
+
+    /// The smaller of the machine's memory and the control group's limit.
+    static func limitBytes() -> Int? {
+        func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+        let total = text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
+            .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) }.map { $0 * 1_024 }
+        // "max" where the group has no limit.
+        let group = text("/sys/fs/cgroup/memory.max").flatMap {
+            Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        return [total, group].compactMap(\.self).min()
+    }
+}
+
+/// Whether what is saved is what is loaded again, on the disk that the run will use.
+enum SaveCheck {
+    /// Saves the model and a fresh optimizer beside the run directory, loads both, compares the loss of a row to the last
+    /// bit, and removes them.
+    static func run(_ model: HiggsModel, _ batch: PackedBatch, setup: RunSetup, data: TrainingData) throws -> String {
+        let config = setup.config
+        let place = DiskCheck.existingAncestor(of: config.outputDir)
+        let scratch = "\(place)/.train-check-\(getpid())"
+        guard mkdir(scratch, 0o755) == 0 else { throw FileError("create the directory", scratch) }
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let optimizer = AdamW(model.parameters, options: AdamW.Options(config.training))
+        let state = TrainerState(
+            step: 0, totalSteps: 0, epoch: 0, stepInEpoch: 0, seed: config.training.seed, configDigest: "",
+            data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: false, threads: BLAS.threads,
+            windowTokens: 0, windowSeconds: 0)
+        try Checkpoint.save(model: model, optimizer: optimizer, state: state, in: scratch, name: "final")
+        // Loading makes a second model and optimizer, which a large one leaves no room for.
+        let need = MemoryNeed(model, activations: 0)
+        guard 2 * need.total < MemoryCheck.limitBytes() ?? .max else {
+            return "saved and read again bit by bit, then removed; no room to load it beside the model"
+        }
+        let loaded = try Checkpoint.load(scratch + "/final", options: optimizer.options).model
+        let options = setup.lossOptions.weighingOnly(batch.labelCounts)
+        let (before, after) = (try model.evaluate(batch, loss: options), try loaded.evaluate(batch, loss: options))
+        guard before == after else {
+            throw Failure(
+                .failed, "the loss of a row is \(before.loss(options)), of the saved model \(after.loss(options))",
+                at: place.escapedForTerminal, remedy: "do not train: checkpoints would not hold the model")
+        }
+        return "saved, read again bit by bit, the same loss; then removed"
     }
 }
 

@@ -1,4 +1,4 @@
-// The questions of the preflight that need a model which computes on real rows: one step, and the two probes.
+// The questions of the preflight that need a model which computes on real rows: one step, the two probes, one save.
 
 import Foundation
 import PipelineKit
@@ -23,11 +23,16 @@ extension Preflight {
         }
         if let count = try? rows.get().count, count < 2 {
             table.add("causality probe", skipped: "not asked: needs two rows with labels")
-            return
+        } else {
+            _ = ask("causality probe", &table) {
+                let finding = try probes.causality(try cache.batch(try rows.get()))
+                return try Self.judge(finding, of: "another sequence of the batch")
+            } finding: {
+                $0
+            }
         }
-        _ = ask("causality probe", &table) {
-            let finding = try probes.causality(try cache.batch(try rows.get()))
-            return try Self.judge(finding, of: "another sequence of the batch")
+        _ = ask("save and reload", &table) {
+            try SaveCheck.run(model, try cache.batch([try rows.get()[0]]), setup: setup, data: data)
         } finding: {
             $0
         }

@@ -1,5 +1,5 @@
 // `train check`: asks everything that a run depends on, in the order in which the answers depend on each other, and
-// changes nothing on disk. What depends on a failed answer is skipped, what does not is still asked.
+// leaves nothing on disk. What depends on a failed answer is skipped, what does not is still asked.
 
 import Foundation
 import PipelineKit
@@ -15,6 +15,11 @@ struct Preflight {
         var table = CheckTable()
         guard let config = ask("config", &table, config, finding: { _ in "known keys, values in range" }) else {
             return table
+        }
+        _ = ask("ranks", &table) {
+            try Ranks.check()
+        } finding: {
+            $0
         }
         let setup = ask("data and model", &table) {
             try RunSetup(config)
@@ -48,6 +53,8 @@ struct Preflight {
         }
         let model = setup.flatMap { setup in
             ask("weights", &table) {
+                // Before anything so large is loaded.
+                _ = try MemoryCheck.run(MemoryNeed(setup.modelConfig))
                 let model = try setup.model()
                 try RunSetup.check(config.loss, against: model.config)
                 return model
@@ -63,7 +70,18 @@ struct Preflight {
                 $0
             }
         }
-        if let setup, let data, let model { probe(setup, data, model, &table) }
+        if let setup, let data, let model {
+            _ = ask("memory", &table) {
+                let plan = StepPlan(data, training: config.training)
+                let largest = CostEstimate.microBatches(plan).last?.rows ?? []
+                let batch = try ShardCache(data.source, format: data.format, capacity: 1).batch(largest)
+                model.usesGradientCheckpointing = config.training.gradientCheckpointing
+                return try MemoryCheck.run(MemoryNeed(model, activations: model.activationBytes(batch)))
+            } finding: {
+                $0
+            }
+            probe(setup, data, model, &table)
+        }
         let asked = Set(table.rows.map(\.title))
         for title in Self.titles where !asked.contains(title) {
             table.add(title, skipped: "not asked: needs an answer above")
@@ -72,7 +90,8 @@ struct Preflight {
     }
 
     static let titles = [
-        "config", "data and model", "rows", "labels", "weights", "disk", "one step", "leak probe", "causality probe",
+        "config", "ranks", "data and model", "rows", "labels", "weights", "disk", "memory", "one step", "leak probe",
+        "causality probe", "save and reload",
     ]
 
     /// Asks one question and notes its answer.

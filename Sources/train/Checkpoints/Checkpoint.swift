@@ -2,7 +2,8 @@
 //
 //     config.json  model.safetensors  optimizer.safetensors  trainer_state.json
 //
-// A directory is written under NAME.partial, synced and renamed, so that a checkpoint is whole or absent.
+// A directory is written under NAME.partial, synced, read again, compared and renamed, so that a checkpoint is whole or
+// absent.
 
 import Foundation
 import PipelineKit
@@ -11,9 +12,11 @@ enum Checkpoint {
     static let optimizerName = "optimizer.safetensors"
 
     /// Writes `run/name`; what stood there before goes only when the new one is whole.
-    /// - Throws: `FileError`; the partial directory of a failed save is removed.
+    /// - Parameter written: called between writing and reading again; tests damage a file there.
+    /// - Throws: `FileError`, `CheckpointMismatch`; the partial directory of a failed save is removed.
     static func save(
-        model: HiggsModel, optimizer: AdamW, state: TrainerState, in run: String, name: String
+        model: HiggsModel, optimizer: AdamW, state: TrainerState, in run: String, name: String,
+        written: (_ partial: String) throws -> Void = { _ in }
     ) throws {
         let path = run + "/" + name, partial = path + CheckpointName.partialSuffix
         let files = FileManager.default
@@ -23,6 +26,8 @@ enum Checkpoint {
             try model.save(to: partial)
             try optimizer.save(to: partial + "/" + optimizerName)
             try AtomicFile.write(Array((state.json.pretty() + "\n").utf8), to: partial + "/" + TrainerState.fileName)
+            try written(partial)
+            try verify(partial, model: model, optimizer: optimizer, state: state)
             if files.fileExists(atPath: path) { try files.removeItem(atPath: path) }
             guard rename(partial, path) == 0 else { throw FileError("rename to \(name)", partial) }
             try sync(directory: run)

@@ -37,11 +37,11 @@ struct CheckpointName: Sendable, Equatable {
         }
     }
 
-    /// Removes the oldest checkpoints until at most `limit` are left.
-    static func prune(in run: String, keeping limit: Int) throws {
-        for checkpoint in all(in: run).dropLast(limit) {
+    /// Removes the checkpoints that a run no longer keeps.
+    static func prune(in run: String, retention: Retention, best: Int?) throws {
+        for step in retention.removed(from: all(in: run).map(\.step), best: best) {
             // The state goes first: a checkpoint that is half removed must not look whole.
-            let path = run + "/" + checkpoint.name
+            let path = run + "/" + CheckpointName(step: step).name
             if unlink(path + "/" + TrainerState.fileName) != 0 { throw FileError("remove the old checkpoint", path) }
             try FileManager.default.removeItem(atPath: path)
         }

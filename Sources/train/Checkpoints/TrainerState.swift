@@ -6,7 +6,7 @@ import PipelineKit
 struct TrainerState: Sendable, Equatable {
     static let fileName = "trainer_state.json"
     /// Raised when an older trainer could not go on from it.
-    static let version = 1
+    static let version = 2
 
     /// Optimizer steps that are done.
     var step: Int
@@ -16,9 +16,9 @@ struct TrainerState: Sendable, Equatable {
     var epoch: Int
     var stepInEpoch: Int
     var seed: Int
-    /// xxh64 of the config's identity and of the data's indexes.
+    /// xxh64 of the config's identity.
     var configDigest: String
-    var dataDigest: String
+    var data: DataFingerprint
     /// How validation rows were chosen; kept for the whole run.
     var validationBy: TrainingOptions.ValidationBy
     /// Whether the evaluation after the last step is still to come, because the run was stopped before it.
@@ -28,6 +28,8 @@ struct TrainerState: Sendable, Equatable {
     /// Positions and seconds of the steps since the last line of metrics.
     var windowTokens: Int
     var windowSeconds: Double
+    /// nil before the first evaluation, and without validation rows.
+    var best: BestCheckpoint?
 
     /// Why a trainer_state.json cannot be used.
     struct Unreadable: PersonReadable, Equatable {
@@ -45,9 +47,11 @@ struct TrainerState: Sendable, Equatable {
         [
             "version": .int(Self.version), "step": .int(step), "total_steps": .int(totalSteps), "epoch": .int(epoch),
             "step_in_epoch": .int(stepInEpoch), "seed": .int(seed), "config_digest": .string(configDigest),
-            "data_digest": .string(dataDigest), "validation_by": .string(validationBy.rawValue),
+            "data_digest": .string(data.digest), "data_shards": data.json,
+            "validation_by": .string(validationBy.rawValue),
             "owes_evaluation": .bool(owesEvaluation),
             "threads": .int(threads), "window_tokens": .int(windowTokens), "window_seconds": .double(windowSeconds),
+            "best": best?.json ?? .null,
         ]
     }
 }
@@ -79,11 +83,13 @@ extension TrainerState {
         stepInEpoch = try count("step_in_epoch")
         seed = try count("seed")
         configDigest = try member("config_digest") { $0.stringValue }
-        dataDigest = try member("data_digest") { $0.stringValue }
+        let dataDigest = try member("data_digest") { $0.stringValue }
+        data = try member("data_shards") { DataFingerprint(digest: dataDigest, json: $0) }
         validationBy = try member("validation_by") { $0.stringValue.flatMap(TrainingOptions.ValidationBy.init) }
         owesEvaluation = try member("owes_evaluation") { $0.boolValue }
         threads = try count("threads")
         windowTokens = try count("window_tokens")
         windowSeconds = try member("window_seconds") { $0.doubleValue }
+        best = try member("best") { $0.isNull ? .some(nil) : BestCheckpoint(json: $0).map { .some($0) } }
     }
 }

@@ -16,6 +16,8 @@ struct TrainingData: Sendable {
     /// Rows of each shard that are trained on, and those that are kept.
     let trainingRows: [[Int]]
     let validationRows: [[Int]]
+    /// What the validation rows can lend each other, in their order.
+    let swapKeys: [SwapKey]
 
     var trainingRowCount: Int { trainingRows.reduce(0) { $0 + $1.count } }
     var validationRowCount: Int { validationRows.reduce(0) { $0 + $1.count } }
@@ -38,24 +40,33 @@ struct TrainingData: Sendable {
         var lengths: [Int] = []
         var labels = LabelCounts(codebooks: format.delay.codebooks)
         var unigrams = UnigramCounts(format)
+        var swapKeys: [SwapKey] = []
         let isValidation = split.isValidation
+        let hasSpeakers = source.samplesHave("speaker")
         try Self.forEachShard(source, workers: workers) { number in
             let shard = try source.shard(number)
             var summary = ShardSummary(format)
             for row in 0..<shard.count {
-                let sequence = try MergedSequence(shard.sample(row, format: format), format: format)
-                summary.add(sequence, isTrained: !isValidation[shard.firstRow + row])
+                let number = shard.firstRow + row
+                let sample = try shard.sample(row, format: format)
+                let sequence = try MergedSequence(sample, format: format)
+                summary.add(sequence, isTrained: !isValidation[number])
+                guard isValidation[number] else { continue }
+                let speaker = hasSpeakers ? try shard.samples.sample(row).string("speaker") : ""
+                summary.swapKeys.append(SwapKey(sample, row: number, speaker: speaker, format: format))
             }
             return summary
         } drain: { summary in
             lengths += summary.lengths
             labels += summary.labels
             unigrams += summary.unigrams
+            swapKeys += summary.swapKeys
             progress.advance(by: Double(summary.lengths.count))
         }
         self.lengths = lengths
         self.labels = labels
         self.unigrams = unigrams
+        self.swapKeys = swapKeys
         let shards = (0..<source.shardCount).map { Array(source.samples.reader.samples(ofShard: $0)) }
         trainingRows = shards.map { $0.filter { !isValidation[$0] } }
         validationRows = shards.map { $0.filter { isValidation[$0] } }
@@ -69,6 +80,7 @@ struct TrainingData: Sendable {
         var lengths: [Int] = []
         var labels: LabelCounts
         var unigrams: UnigramCounts
+        var swapKeys: [SwapKey] = []
 
         init(_ format: SequenceFormat) {
             labels = LabelCounts(codebooks: format.delay.codebooks)

@@ -80,13 +80,16 @@ enum MetricsLine {
 
     /// The line of an evaluation after step `step`; it has no `loss`.
     static func validation(
-        _ report: LossReport, step: Int, epoch: Double, rows: Int, reference: LossReference
+        _ evaluation: EvaluationReport, step: Int, epoch: Double, rows: Int, reference: LossReference
     ) -> JSONObject {
-        [
+        let report = evaluation.losses
+        return [
             "step": .int(step), "epoch": .double(epoch), "validation_loss": .double(report.loss),
             "validation_text_loss": number(report.text), "validation_audio_loss": number(report.audio),
             "validation_codebook_losses": numbers(report.codebooks), "validation_eos_recall": number(report.eosRecall),
-            "validation_rows": .int(rows), "validation_positions": report.positionsJSON,
+            "validation_reference_swap_delta": number(evaluation.referenceSwapDelta),
+            "validation_text_swap_delta": number(evaluation.textSwapDelta), "validation_rows": .int(rows),
+            "validation_positions": report.positionsJSON,
             "chance_text": .double(reference.chanceText), "chance_audio": .double(reference.chanceAudio),
             "unigram_text": number(reference.unigramText), "unigram_audio": number(reference.unigramAudio),
         ]

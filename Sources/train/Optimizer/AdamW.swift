@@ -131,6 +131,23 @@ final class AdamW {
         withExtendedLifetime(file) {}
     }
 
+    /// The first moment, or the step count, that a saved state does not have as this one has it; nil where none differs.
+    func firstDifference(savedAt path: String) throws -> String? {
+        let file = try SafetensorsFile(path: path)
+        return withExtendedLifetime(file) {
+            guard file.metadata.contains(where: { $0.key == "step" && $0.value == String(stepCount) }) else {
+                return "the step count"
+            }
+            for entry in parameters.entries where entry.isTrained {
+                for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)]
+                where !file.holds(entry.name + suffix, shape: entry.shape, slice(moments, entry)) {
+                    return entry.name + suffix
+                }
+            }
+            return nil
+        }
+    }
+
     private func slice(
         _ moments: UnsafeMutableBufferPointer<Float>, _ entry: ParameterStore.Entry
     ) -> UnsafeBufferPointer<Float> {

@@ -17,11 +17,10 @@ final class RunConsole {
     /// What is trained on what, once.
     func begin(_ run: TrainRun) {
         let data = run.data, training = run.setup.config.training
-        let parameters = run.model.parameters
+        Console.log.info("the config, as resolved:\n\(run.setup.config.yaml.escapedLines(indent: 2))")
         let rows = "\(data.trainingRowCount) rows, \(data.trainingTokens) positions an epoch"
         let kept = data.validationRowCount == 0 ? "" : ", \(data.validationRowCount) rows kept for validation"
-        Console.log.info(
-            "\(parameters.trainedCount) of \(parameters.parameterCount) parameters trained on \(rows)\(kept)")
+        Console.log.info("\(rows)\(kept)")
         let start = run.step == 0 ? "" : ", from step \(run.step) on"
         Console.log.info("\(run.schedule.totalSteps) steps\(start); \(Self.loss(reference))")
         if training.warmupSteps >= run.schedule.totalSteps {
@@ -39,6 +38,16 @@ final class RunConsole {
         if data.validationRowCount == 0, training.validationFraction > 0 {
             Console.log.warning("no row was chosen for validation: there will be no validation loss")
         }
+        let swaps = run.evaluation.swaps
+        let without = [swaps.references.isEmpty ? "references" : nil, swaps.texts.isEmpty ? "text" : nil]
+            .compactMap(\.self)
+        if data.validationRowCount > 0, !without.isEmpty {
+            Console.log.info(
+                """
+                no swap delta of \(without.joined(separator: " and of ")): that needs two validation rows with the same \
+                turns that differ in it
+                """)
+        }
     }
 
     func advance() { progress.advance(note: note) }
@@ -50,8 +59,20 @@ final class RunConsole {
         note = "\(Self.losses(report, reference)), \(rate) tokens/s"
     }
 
-    func evaluated(_ report: LossReport, step: Int) {
-        Console.log.info("step \(step): validation \(Self.losses(report, reference))")
+    /// What the steps to come will cost, once, before the first of them.
+    func estimated(_ cost: CostEstimate) {
+        for line in cost.lines { Console.log.info("\(line)") }
+    }
+
+    func evaluated(_ report: EvaluationReport, step: Int, isBest: Bool) {
+        func swap(_ name: String, _ delta: Double?) -> String {
+            delta.map { String(format: ", \(name) swap %+.3f", $0) } ?? ""
+        }
+        Console.log.info(
+            """
+            step \(step): validation \(Self.losses(report.losses, reference))\
+            \(swap("reference", report.referenceSwapDelta))\(swap("text", report.textSwapDelta))\(isBest ? ", best" : "")
+            """)
     }
 
     func saved(_ name: String) { Console.log.info("saved \(name)") }
@@ -79,6 +100,14 @@ final class RunConsole {
     }
 
     static func decimal(_ value: Double) -> String { String(format: "%.3f", value) }
+}
+
+extension String {
+    /// The lines of a text, indented, with what a terminal would obey escaped; without a final newline.
+    fileprivate func escapedLines(indent: Int) -> String {
+        split(separator: "\n").map { String(repeating: " ", count: indent) + String($0).escapedForTerminal }
+            .joined(separator: "\n")
+    }
 }
 
 /// Whether a base knows anything about these codes before it is trained on them.

@@ -1,6 +1,6 @@
 // The directory of a run: who may write in it, whether it holds a run already, and what is done about that.
 //
-//     config.yaml  metrics.jsonl  checkpoint-N/  final/  .lock
+//     config.yaml  metrics.jsonl  events.out.tfevents.0.sawt  checkpoint-N/  final/  .lock
 //
 // A directory holds a run when it has a config.yaml, which is the first file that a run writes. Only such a directory is
 // ever moved aside; one with other people's files is refused.
@@ -21,7 +21,7 @@ enum RunDirectoryError: PersonReadable, Equatable {
     case holdsRun(path: String)
     case foreignFiles(path: String, example: String)
     case differentConfig(path: String, differences: [String])
-    case differentData(path: String, checkpoint: String)
+    case differentData(path: String, checkpoint: String, changes: [String])
 
     var failure: Failure {
         switch self {
@@ -38,9 +38,13 @@ enum RunDirectoryError: PersonReadable, Equatable {
                 .badUsage, "the run was started with another config: \(differences.joined(separator: ", "))",
                 at: path.escapedForTerminal,
                 remedy: "restore these keys, pass --resume --replace to start anew, or name another --output-dir")
-        case .differentData(let path, let checkpoint):
+        case .differentData(let path, let checkpoint, let changes):
             Failure(
-                .badUsage, "the data has changed since \(checkpoint) was written", at: path.escapedForTerminal,
+                .badUsage,
+                "the data has changed since \(checkpoint) was written: "
+                    + changes.prefix(4).map(\.escapedForTerminal).joined(separator: ", ")
+                    + (changes.count > 4 ? " and \(changes.count - 4) more" : ""),
+                at: path.escapedForTerminal,
                 remedy: "restore the data, pass --resume --replace to start anew, or name another --output-dir")
         }
     }
@@ -53,6 +57,7 @@ final class RunDirectory {
 
     var configPath: String { path + "/config.yaml" }
     var metricsPath: String { path + "/metrics.jsonl" }
+    var eventsPath: String { path + "/" + TensorBoardFile.name }
     var finalPath: String { path + "/final" }
 
     /// Where a run begins.
@@ -83,7 +88,7 @@ final class RunDirectory {
 
     /// Decides where the run begins. Changes nothing; `prepare` does.
     /// - Throws: `RunDirectoryError`, `FileError`.
-    func start(mode: RunMode, config: TrainConfig, dataDigest: String) throws -> Start {
+    func start(mode: RunMode, config: TrainConfig, data: DataFingerprint) throws -> Start {
         switch try Self.contents(path) {
         case .empty: return .fresh
         case .foreign(let example): throw RunDirectoryError.foreignFiles(path: path, example: example)
@@ -92,7 +97,7 @@ final class RunDirectory {
         guard mode.resumes || mode.replaces else { throw RunDirectoryError.holdsRun(path: path) }
         guard mode.resumes else { return .anew(because: "--replace without --resume") }
         do {
-            return try resumePoint(config: config, dataDigest: dataDigest)
+            return try resumePoint(config: config, data: data)
         } catch  where mode.replaces && (error is RunDirectoryError || error is ConfigError) {
             return .anew(because: Failure(error).what)
         }
@@ -130,7 +135,7 @@ final class RunDirectory {
     }
 
     /// The last whole checkpoint of a run that is the same as this one.
-    private func resumePoint(config: TrainConfig, dataDigest: String) throws -> Start {
+    private func resumePoint(config: TrainConfig, data: DataFingerprint) throws -> Start {
         let differences = config.differences(from: try TrainConfig(file: configPath))
         guard differences.isEmpty else {
             throw RunDirectoryError.differentConfig(path: path, differences: differences)
@@ -139,8 +144,9 @@ final class RunDirectory {
         let name = isFinished ? "final" : CheckpointName.all(in: path).last?.name
         guard let name else { return .fresh }
         let state = try TrainerState(checkpoint: path + "/" + name)
-        guard state.dataDigest == dataDigest else {
-            throw RunDirectoryError.differentData(path: path, checkpoint: name)
+        guard state.data.digest == data.digest else {
+            throw RunDirectoryError.differentData(
+                path: path, checkpoint: name, changes: data.changes(since: state.data))
         }
         return isFinished ? .finished(state) : .checkpoint(path: path + "/" + name, state)
     }

@@ -23,7 +23,8 @@ final class TrainRun {
     let schedule: LearningRateSchedule
     let reference: LossReference
     private let metrics: MetricsFile
-    private let evaluation: Evaluation
+    private let events: TensorBoardFile
+    let evaluation: Evaluation
     private let hooks: Hooks
     private let console: RunConsole
 
@@ -32,6 +33,8 @@ final class TrainRun {
     private let firstStep: Int
     /// Whether step `step − 1` has an evaluation to come, because a stop came first.
     private var owesEvaluation: Bool
+    /// The evaluation with the lowest loss so far.
+    private(set) var best: BestCheckpoint?
     /// Positions and seconds of the steps since the last line of metrics.
     var windowTokens: Int
     var windowSeconds: Double
@@ -64,6 +67,7 @@ final class TrainRun {
         step = state?.step ?? 0
         firstStep = step
         owesEvaluation = state?.owesEvaluation ?? false
+        best = state?.best
         windowTokens = state?.windowTokens ?? 0
         windowSeconds = state?.windowSeconds ?? 0
         plan = StepPlan(data, training: training)
@@ -72,6 +76,7 @@ final class TrainRun {
             totalSteps: plan.totalSteps(epochs: training.epochs, maxSteps: training.maxSteps))
         reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
         metrics = try MetricsFile(path: directory.metricsPath, keepingStepsBelow: step)
+        events = try TensorBoardFile(path: directory.eventsPath, keepingStepsBelow: step)
         evaluation = Evaluation(data, training: training)
         console = RunConsole(reference: reference, steps: schedule.totalSteps - step)
     }
@@ -82,7 +87,12 @@ final class TrainRun {
     func run() throws {
         console.begin(self)
         defer { console.end() }
-        if owesEvaluation { try evaluate(epoch: epoch(of: nil)) }
+        if step < schedule.totalSteps {
+            console.estimated(
+                try CostEstimate(
+                    model, data: data, plan: plan, options: options, steps: schedule.totalSteps - step))
+        }
+        if owesEvaluation, try evaluate(epoch: epoch(of: nil)), step < schedule.totalSteps { try save() }
         var mark = ContinuousClock.now
         try StepLoader(data, plan: plan).forEachStep(from: step, to: schedule.totalSteps) { loaded in
             let report = try train(on: loaded)
@@ -91,8 +101,8 @@ final class TrainRun {
             try finishStep(loaded, report)
             mark = .now
         }
-        try Checkpoint.save(
-            model: model, optimizer: optimizer, state: try state(), in: directory.path, name: "final")
+        try write("final")
+        try prune()
     }
 
     /// Logs, evaluates and saves what is due after a step.
@@ -103,7 +113,7 @@ final class TrainRun {
             let line = StepReport(
                 step: step, epoch: epoch, learningRate: outcome.learningRate, gradientNorm: outcome.gradientNorm,
                 tokens: windowTokens, seconds: windowSeconds)
-            try metrics.append(MetricsLine.training(outcome.report, line, reference))
+            try log(MetricsLine.training(outcome.report, line, reference))
             console.logged(outcome.report, line)
             windowTokens = 0
             windowSeconds = 0
@@ -112,40 +122,56 @@ final class TrainRun {
         console.advance()
         try hooks.stepDone(step - 1)
         owesEvaluation = evaluation.hasRows && (isLast || training.evalSteps.map { step % $0 == 0 } ?? false)
-        if owesEvaluation { try evaluate(epoch: epoch) }
+        let isBest = owesEvaluation ? try evaluate(epoch: epoch) : false
+        // The last step's checkpoint is final/.
         if isLast { return }
-        if hooks.isStopRequested() { try stop() }
-        if let interval = training.saveSteps, step % interval == 0 { try save() }
+        let isStopping = hooks.isStopRequested()
+        if isBest || isStopping || training.saveSteps.map({ step % $0 == 0 }) ?? false { try save() }
+        if isStopping { throw Interrupted() }
     }
 
     /// Computes the validation losses and writes their line; a stop in the middle leaves it to the resumed run.
-    private func evaluate(epoch: Double) throws {
-        guard
-            let report = try evaluation.run(
-                model, options: options, codebooks: setup.modelConfig.codebooks, isStopRequested: hooks.isStopRequested)
-        else { try stop() }
-        try metrics.append(
+    /// - Returns: whether the loss is lower than that of every evaluation before.
+    private func evaluate(epoch: Double) throws -> Bool {
+        guard let report = try evaluation.run(model, options: options, isStopRequested: hooks.isStopRequested) else {
+            try save()
+            throw Interrupted()
+        }
+        try log(
             MetricsLine.validation(
                 report, step: step - 1, epoch: epoch, rows: data.validationRowCount, reference: reference))
-        console.evaluated(report, step: step - 1)
         owesEvaluation = false
+        let isBest = best.map { report.losses.loss < $0.validationLoss } ?? true
+        if isBest { best = BestCheckpoint(step: step, validationLoss: report.losses.loss) }
+        console.evaluated(report, step: step - 1, isBest: isBest)
+        return isBest
     }
 
-    /// Saves and ends the run; the same command goes on from there.
-    private func stop() throws -> Never {
-        try save()
-        throw Interrupted()
+    private func log(_ line: JSONObject) throws {
+        try metrics.append(line)
+        try events.append(line)
     }
 
+    /// Writes checkpoint-N, then removes what is no longer kept.
     private func save() throws {
+        let name = CheckpointName(step: step).name
+        try write(name)
+        try prune()
+        console.saved(name)
+    }
+
+    private func write(_ name: String) throws {
         if let tensor = model.parameters.firstNonFiniteParameter() {
             throw divergence("a parameter", rows: [], tensor)
         }
         try metrics.sync()
-        let name = CheckpointName(step: step).name
+        try events.sync()
         try Checkpoint.save(model: model, optimizer: optimizer, state: try state(), in: directory.path, name: name)
-        if let limit = training.saveTotalLimit { try CheckpointName.prune(in: directory.path, keeping: limit) }
-        console.saved(name)
+    }
+
+    private func prune() throws {
+        let retention = Retention(interval: training.saveSteps, limit: training.saveTotalLimit)
+        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step)
     }
 
     private func state() throws -> TrainerState {
@@ -153,9 +179,9 @@ final class TrainRun {
         return TrainerState(
             step: step, totalSteps: schedule.totalSteps, epoch: place.epoch, stepInEpoch: place.stepInEpoch,
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
-            dataDigest: setup.source.digest, validationBy: data.split.by, owesEvaluation: owesEvaluation,
+            data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: owesEvaluation,
             threads: BLAS.threads,
-            windowTokens: windowTokens, windowSeconds: windowSeconds)
+            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best)
     }
 
     /// Epochs done with a step, as a fraction; of the last step that was done where none is given.

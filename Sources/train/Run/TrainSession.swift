@@ -14,10 +14,11 @@ struct TrainSession {
     /// Runs to the end.
     /// - Returns: the summary for stdout.
     func run() throws -> String {
+        _ = try Ranks.check()
         let setup = try RunSetup(config)
         for note in setup.notes { Console.log.info("\(note)") }
         let directory = try RunDirectory(path: config.outputDir)
-        let start = try directory.start(mode: mode, config: config, dataDigest: setup.source.digest)
+        let start = try directory.start(mode: mode, config: config, data: setup.source.fingerprint)
         if case .finished(let state) = start { return try touch(directory, state) }
         var by = config.training.validationBy
         if case .checkpoint(_, let state) = start { by = state.validationBy }
