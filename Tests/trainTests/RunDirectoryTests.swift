@@ -124,6 +124,23 @@ private func start(
         }
     }
 
+    @Test func `a run of another version is refused, and moved aside where that is asked`() throws {
+        try withTemporaryDirectory { root in
+            try RunDirectory(path: root).prepare(.fresh, config: config())
+            try write(state(step: 2), root + "/checkpoint-2")
+            try AtomicFile.write(
+                Array("{\"version\": 1, \"step\": 2}".utf8), to: root + "/checkpoint-2/" + TrainerState.fileName)
+            #expect {
+                try start(root, resumes: true, config())
+            } throws: {
+                Failure($0).status == .badUsage && Failure($0).remedy?.contains("--replace") == true
+            }
+            #expect(
+                try start(root, resumes: true, replaces: true, config())
+                    == .anew(because: "not a trainer state: its version is 1, expected 2"))
+        }
+    }
+
     @Test func `one process at a time writes in it`() throws {
         try withTemporaryDirectory { root in
             let first = try RunDirectory(path: root)
@@ -183,7 +200,8 @@ private func start(
                 #expect {
                     try TrainerState(checkpoint: root)
                 } throws: {
-                    Failure($0).status == .badData && Failure($0).what.contains(reason)
+                    Failure($0).what.contains(reason)
+                        && Failure($0).status == (reason.contains("expected 2") ? .badUsage : .badData)
                 }
             }
         }

@@ -18,6 +18,8 @@ struct SyntheticWork {
     var speakers = 3
     /// Rows, by number, that have no audio at all.
     var textOnlyRows: Set<Int> = []
+    /// Rows, by number, with a log-mel that is no number.
+    var brokenRows: Set<Int> = []
     var seed: UInt64 = 1
     /// The number in the first row's id.
     var firstNumber = 0
@@ -60,6 +62,7 @@ struct SyntheticWork {
             let valid = 4 * clips[0].frames + generator.below(3)
             frames = valid + 2
             mel = (0..<melBins * frames).map { Float16(Float($0 % 7) / 7 - 0.5) }
+            if brokenRows.contains(number) { mel[3] = .nan }
             lengths = [Int32(valid)]
             offsets = [0, Int32(frames)]
         } else {

@@ -300,6 +300,23 @@ private let evaluating = [
         }
     }
 
+    @Test func `of a batch, the row whose data is no number is named alone`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 6, rowsPerShard: 3, brokenRows: [4])
+            try work.write(to: root + "/work")
+            for (batch, accumulation) in [(6, 1), (2, 3)] {
+                let config = try work.config(
+                    work: root + "/work", run: "\(root)/run-\(batch)",
+                    ["training.batch_size=\(batch)", "training.gradient_accumulation_steps=\(accumulation)"])
+                #expect {
+                    try train(config)
+                } throws: {
+                    ($0 as? Divergence)?.rows == ["صف-4"] && ($0 as? Divergence)?.tensor == nil
+                }
+            }
+        }
+    }
+
     @Test func `a base with a weight that is no number is named by its tensor`() throws {
         try withTemporaryDirectory { root in
             let work = SyntheticWork(rows: 4)

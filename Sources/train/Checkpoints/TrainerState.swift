@@ -35,11 +35,17 @@ struct TrainerState: Sendable, Equatable {
     struct Unreadable: PersonReadable, Equatable {
         var path: String
         var reason: String
+        /// Whether it was written by another version of train, which no other checkpoint of the run helps.
+        var isOtherVersion = false
 
         var failure: Failure {
-            Failure(
-                .badData, "not a trainer state: \(reason)", at: path.escapedForTerminal,
-                remedy: "remove this checkpoint to go on from the one before it")
+            let remedy =
+                isOtherVersion
+                ? "go on with the version that wrote it, pass --resume --replace to start anew, or name another --output-dir"
+                : "remove this checkpoint to go on from the one before it"
+            return Failure(
+                isOtherVersion ? .badUsage : .badData, "not a trainer state: \(reason)", at: path.escapedForTerminal,
+                remedy: remedy)
         }
     }
 
@@ -75,7 +81,8 @@ extension TrainerState {
         func count(_ key: String) throws -> Int { try member(key) { $0.intValue.flatMap { $0 >= 0 ? $0 : nil } } }
         let version = try count("version")
         guard version == Self.version else {
-            throw Unreadable(path: path, reason: "its version is \(version), expected \(Self.version)")
+            throw Unreadable(
+                path: path, reason: "its version is \(version), expected \(Self.version)", isOtherVersion: true)
         }
         step = try count("step")
         totalSteps = try count("total_steps")

@@ -100,6 +100,8 @@ final class RunDirectory {
             return try resumePoint(config: config, data: data)
         } catch  where mode.replaces && (error is RunDirectoryError || error is ConfigError) {
             return .anew(because: Failure(error).what)
+        } catch let error as TrainerState.Unreadable where mode.replaces && error.isOtherVersion {
+            return .anew(because: Failure(error).what)
         }
     }
 

@@ -20,12 +20,15 @@ extension TrainRun {
             do {
                 sums += try model.forwardBackward(batch, loss: stepOptions, normalizers: loaded.labels)
             } catch LossError.notFinite(let term, let rows) {
-                throw divergence("the loss of \(term)", rows: rows, model.parameters.firstNonFiniteParameter())
+                let tensor = model.parameters.firstNonFiniteParameter()
+                throw divergence("the loss of \(term)", rows: culprits(in: [batch], options: options) ?? rows, tensor)
             }
         }
         let norm = model.parameters.gradientNorm()
         guard norm.isFinite else {
-            throw divergence("the gradient", rows: loaded.rows, model.parameters.firstNonFiniteTensor())
+            let tensor = model.parameters.firstNonFiniteTensor()
+            throw divergence(
+                "the gradient", rows: culprits(in: loaded.batches, options: options) ?? loaded.rows, tensor)
         }
         let report = LossReport(sums, options: options)
         if step == 0 { try checkBase(report) }
@@ -39,6 +42,19 @@ extension TrainRun {
     func divergence(_ what: String, rows: [String], _ tensor: String?) -> Divergence {
         let last = CheckpointName.all(in: directory.path).last?.name
         return Divergence(what: what, step: step, rows: rows, tensor: tensor, lastCheckpoint: last)
+    }
+
+    /// The rows whose loss or gradient is not finite when each is computed by itself; nil where none is. Leaves gradients
+    /// behind that mean nothing.
+    private func culprits(in batches: [PackedBatch], options: LossOptions) -> [String]? {
+        let rows = batches.flatMap(\.sequences).filter { sequence in
+            let batch = PackedBatch([sequence], codebooks: setup.modelConfig.codebooks)
+            model.parameters.zeroGradients()
+            let sums = try? model.forwardBackward(
+                batch, loss: options.weighingOnly(batch.labelCounts), normalizers: batch.labelCounts)
+            return sums == nil || !model.parameters.gradientNorm().isFinite
+        }
+        return rows.isEmpty ? nil : rows.map(\.id)
     }
 
     /// A pretrained base knows more about audio than chance before it is trained further.
