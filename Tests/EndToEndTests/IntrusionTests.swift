@@ -214,8 +214,7 @@ import Testing
     }
 
     /// A manifest that is small on disk and endless in memory: one row of 512 MiB, after which the others go on.
-    @Test(arguments: ["gzip -1 -c", "zstd -1 -q -c"]) func `zip bombs are read in bounded memory`(packer: String) throws
-    {
+    @Test(arguments: ["gzip", "zstd"]) func `zip bombs are read in bounded memory`(format: String) throws {
         func shell(_ command: String) throws -> (status: Int32, errors: String) {
             let process = Process(), pipe = Pipe()
             process.executableURL = URL(fileURLWithPath: "/bin/bash")
@@ -231,9 +230,18 @@ import Testing
             try Self.wave().write(to: URL(fileURLWithPath: "\(directory)/clip.wav"))
             let good = Self.row(path: "clip.wav").pythonDump() + "\n"
             try Data(good.utf8).write(to: URL(fileURLWithPath: "\(directory)/good"))
-            let source = "{ cat good; printf '{\"x\": \"'; head -c 512M /dev/zero | tr '\\0' x; echo '\"}'; cat good; }"
-            let packed = try shell("cd '\(directory)' && \(source) | \(packer) >rows.jsonl.packed")
-            #expect(packed.status == 0, "\(packed.errors)")
+            if format == "gzip" {
+                let source =
+                    "{ cat good; printf '{\"x\": \"'; head -c 512M /dev/zero | tr '\\0' x; echo '\"}'; cat good; }"
+                let packed = try shell("cd '\(directory)' && \(source) | gzip -1 -c >rows.jsonl.packed")
+                #expect(packed.status == 0, "\(packed.errors)")
+            } else {
+                var rows = Array((good + #"{"x": ""#).utf8)
+                rows += repeatElement(UInt8(ascii: "x"), count: 512 << 20)
+                rows += Array(("\"}\n" + good).utf8)
+                let frame = try rows.withUnsafeBytes { try Zstd.compress($0, level: 1) }
+                try Data(frame).write(to: URL(fileURLWithPath: "\(directory)/rows.jsonl.packed"))
+            }
             let binary = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
                 .deletingLastPathComponent().appendingPathComponent("ingest").path
             let result = try shell(
