@@ -3,238 +3,150 @@ import PipelineKit
 import TestSupport
 import Testing
 
-/// The trainer as a process, on the example: killed, stopped, finished, refused.
+/// The trainer as a process: runs, stops, goes on, refuses.
 @Suite(.serialized) struct TrainTests {
-    /// A model of a few thousand parameters with a tower, and a run of a few steps with everything in it.
     private static let config = """
-        model:
-          hidden_size: 32
-          intermediate_size: 48
-          num_hidden_layers: 2
-          num_attention_heads: 2
-          audio_tower: {d_model: 16, encoder_layers: 1, encoder_attention_heads: 2, encoder_ffn_dim: 32}
+        model: {hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 2,
+                audio_tower: {d_model: 16, encoder_layers: 1, encoder_attention_heads: 2, encoder_ffn_dim: 32}}
         data_path: work
         output_dir: run
-        training:
-          max_steps: 9
-          batch_size: 2
-          learning_rate: 3.0e-3
-          warmup_steps: 2
-          validation_fraction: 0.3
-          eval_steps: 3
-          save_steps: 2
-          save_total_limit: 2
+        training: {max_steps: 6, batch_size: 2, learning_rate: 1.0e-3, save_steps: 2, validation_fraction: 0.2}
         """
 
-    private func arguments(_ command: String, _ config: String, run: String, work: String, _ more: [String] = [])
-        -> [String]
+    /// Writes the config and runs `body` with the arguments that name it, the data and a run directory.
+    private func withConfig(
+        _ text: String = config, _ body: (_ directory: String, _ arguments: [String]) throws -> Void
+    )
+        throws
     {
-        [command, "--config", config, "--data-path", work, "--output-dir", run, "--threads", "1"] + more
-    }
-
-    private func withConfig<Result>(_ body: (_ directory: String, _ config: String) throws -> Result) throws -> Result {
         try withTemporaryDirectory { directory in
-            let config = "\(directory)/small.yaml"
-            try Data(Self.config.utf8).write(to: URL(fileURLWithPath: config))
-            return try body(directory, config)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(directory)/c.yaml"))
+            let arguments = [
+                "--config", "\(directory)/c.yaml", "--data-path", try ExampleWork.path(), "--output-dir",
+                "\(directory)/run",
+            ]
+            try body(directory, arguments)
         }
     }
 
-    /// The lines of metrics.jsonl without what depends on the clock.
-    private func metrics(_ run: String) -> [String] {
-        let text = (try? String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").map { line in
-            guard var object = try? JSONValue(parsing: String(line)).objectValue else { return "half a line" }
+    /// The lines of metrics.jsonl without what depends on the time.
+    private func metrics(_ run: String) throws -> [JSONObject] {
+        try String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8).split(separator: "\n").map { line in
+            var object = try JSONValue(parsing: String(line)).objectValue ?? [:]
             object["tokens_per_second"] = nil
-            return JSONValue.object(object).pythonDump()
+            return object
         }
     }
 
-    private func expectSame(_ run: String, _ whole: String) throws {
-        #expect(metrics(run) == metrics(whole))
-        for name in ["model.safetensors", "optimizer.safetensors", "config.json"] {
-            let isSame = FileManager.default.contentsEqual(
-                atPath: "\(run)/final/\(name)", andPath: "\(whole)/final/\(name)")
-            #expect(isSame, "\(name)")
-        }
-    }
+    private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
 
-    /// Starts the trainer and waits until its metrics have so many lines, or it has ended.
-    private func start(_ arguments: [String], run: String, untilLines count: Int) throws -> RunningProgram {
-        let program = try train.start(arguments)
-        while program.isRunning, metrics(run).count < count { usleep(2_000) }
-        return program
-    }
+    @Test func `killed and stopped runs end in the metrics and bytes of an undisturbed one`() throws {
+        try withConfig { directory, arguments in
+            try train.run(["run"] + arguments).expecting(0)
+            let undisturbed = try metrics("\(directory)/run")
+            #expect(undisturbed.count { $0["loss"] != nil } == 6)
+            #expect(undisturbed.allSatisfy { $0["loss"] == nil || $0["chance_audio"] != nil })
 
-    @Test func `killed at any moment, --resume goes on to the same metrics and the same bytes`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.path()
-            let whole = "\(directory)/whole", run = "\(directory)/killed"
-            try train.run(arguments("run", config, run: whole, work: work)).expecting(0)
-            var kills = 0
-            for lines in [1, 4, 6, 9] {
-                let program = try start(
-                    arguments("run", config, run: run, work: work, ["--resume"]), run: run, untilLines: lines)
-                program.send(SIGKILL)
-                if try program.finish().status == 128 + SIGKILL { kills += 1 }
+            let other = arguments.dropLast() + ["\(directory)/killed"]
+            let seed = UInt64.random(in: 0...UInt64.max)
+            var random = SeededGenerator(seed: seed)
+            for signal in [SIGKILL, SIGINT, SIGKILL, SIGTERM] {
+                let running = try train.start(["run"] + other + ["--resume"])
+                Thread.sleep(forTimeInterval: Double.random(in: 0.05...0.6, using: &random))
+                running.send(signal)
+                let status = try running.finish().status
+                #expect([0, 130, 128 + SIGKILL, 128 + signal].contains(status), "seed \(seed)")
             }
-            #expect(kills > 0, "no kill came before the end")
-            try train.run(arguments("run", config, run: run, work: work, ["--resume"])).expecting(0)
-            try expectSame(run, whole)
-        }
-    }
-
-    @Test(arguments: [SIGTERM, SIGINT])
-    func `a stop saves, ends with 130, and the same command goes on to the same end`(signal: Int32) throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.path()
-            let whole = "\(directory)/whole", run = "\(directory)/stopped"
-            // Long enough that the signal comes before the end.
-            let more = ["--resume", "--set", "training.max_steps=40"]
-            try train.run(arguments("run", config, run: whole, work: work, more)).expecting(0)
-            let program = try start(arguments("run", config, run: run, work: work, more), run: run, untilLines: 3)
-            program.send(signal)
-            let result = try program.finish().expecting(130)
-            #expect(result.errors.contains("saved checkpoint-"))
-            #expect(!FileManager.default.fileExists(atPath: "\(run)/final"))
-            try train.run(arguments("run", config, run: run, work: work, more)).expecting(0)
-            try expectSame(run, whole)
-        }
-    }
-
-    @Test func `a run tells its config and cost first, and a finished one is touched`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.path(), run = "\(directory)/run"
-            let first = try train.run(arguments("run", config, run: run, work: work)).expecting(0)
-            for words in [
-                "learning_rate: 0.003", "adam_beta2: 0.95", "parameters trained, 9 steps", "memory:", "activations",
-                "time: about", "chance", "unigram",
-            ] {
-                #expect(first.errors.contains(words), "\(words)")
+            try train.run(["run"] + other + ["--resume"]).expecting(0)
+            #expect(
+                try metrics("\(directory)/killed").map { JSONValue.object($0) }
+                    == undisturbed.map { JSONValue.object($0) },
+                "seed \(seed)")
+            for file in ["final/model.safetensors", "final/optimizer.safetensors"] {
+                #expect(try bytes("\(directory)/killed/\(file)") == bytes("\(directory)/run/\(file)"), "seed \(seed)")
             }
-            #expect(first.output.contains("last step:") && first.output.contains("validation:"))
-            #expect(FileManager.default.fileExists(atPath: "\(run)/events.out.tfevents.0.sawt"))
-            let before = try contents(of: run)
-            let again = try train.run(arguments("run", config, run: run, work: work, ["--resume", "--replace"]))
-                .expecting(0)
-            #expect(again.output.contains("already trained, 9 steps"))
-            #expect(differences(before, try contents(of: run)) == [])
-            let refused = try train.run(arguments("run", config, run: run, work: work)).expecting(2)
-            #expect(refused.errors.contains("holds a run already") && refused.errors.contains("--resume"))
-            let report = try JSONValue(parsing: inspect.run([run, "--json"]).expecting(0).output)
-            #expect(report["finished"] == true)
-            #expect(report["best"]?["validation_loss"]?.doubleValue != nil)
-            #expect(report["last_validation"]?["validation_text_swap_delta"]?.doubleValue != nil)
-        }
-    }
 
-    @Test func `check passes on the example and leaves nothing behind`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.path()
-            let result = try train.run(arguments("check", config, run: "\(directory)/run", work: work)).expecting(0)
-            #expect(!result.output.contains("✗"), "\(result.output)")
-            for title in ["ranks", "memory", "leak probe", "causality probe", "save and reload"] {
-                #expect(result.output.contains("✓ \(title)"), "\(result.output)")
-            }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["small.yaml"])
-        }
-    }
-
-    /// Runs the trainer and checks how it refuses, and that no run was begun.
-    private func expectRefusal(
-        _ arguments: [String], run: String, status: Int32, saying words: String...,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) throws {
-        let result = try train.run(arguments)
-        #expect(result.status == status, "\(result.errors)", sourceLocation: sourceLocation)
-        for word in words { #expect(result.errors.contains(word), "\(result.errors)", sourceLocation: sourceLocation) }
-        #expect(!result.errors.contains("Fatal"), sourceLocation: sourceLocation)
-        #expect(!FileManager.default.fileExists(atPath: "\(run)/config.yaml"), sourceLocation: sourceLocation)
-    }
-
-    @Test func `configs that make no sense`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.path(), run = "\(directory)/run"
-            func refuse(_ override: String, _ words: String) throws {
-                try expectRefusal(
-                    arguments("run", config, run: run, work: work, ["--set", override]), run: run, status: 2,
-                    saying: words)
-            }
-            try refuse("training.lerning_rate=1", "training.learning_rate")
-            try refuse("training.max_steps=many", "training.max_steps")
-            try refuse("loss.codebook_weights=[1, 1]", "2 weights, the model has 8 codebooks")
-            try refuse("training.validation_fraction=0.9", "0 to 0.5")
+            // A finished run is touched and left as it is; without a word for it, it is refused.
+            let before = try contents(of: "\(directory)/run")
+            try train.run(["run"] + arguments + ["--resume", "--replace"]).expecting(0)
+            #expect(differences(before, try contents(of: "\(directory)/run")) == [])
+            #expect(try train.run(["run"] + arguments).status != 0)
+            let report = try inspect.run(["\(directory)/run"]).expecting(0).output
+            #expect(report.contains("finished, 6 logged steps") && report.contains("unigram entropy"))
         }
     }
 
     @Test func `codes made from other audio are refused with the stage to run again`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.copy(into: directory), run = "\(directory)/run"
-            // The same manifest cut elsewhere: other shards of audio, other digests.
+        try withConfig { directory, arguments in
+            let work = try ExampleWork.copy(into: directory)
             try ingest.run(
-                ["--data-path", exampleManifest, "--limit", "\(ExampleWork.rows)", "--shard-size", "1MiB", "--replace"]
-                    + ["--output", work]
-            ).expecting(0)
-            try expectRefusal(
-                arguments("run", config, run: run, work: work), run: run, status: 3, saying: "\(work)/codes", "tokenize"
+                ExampleWork.ingestFlags.map { $0 == "\(ExampleWork.rows)" ? "8" : $0 } + [
+                    "--output", work, "--replace",
+                ]
             )
-        }
-    }
-
-    @Test func `data that changed since the checkpoint is refused by its shards`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.copy(into: directory), run = "\(directory)/run"
-            let program = try start(
-                arguments("run", config, run: run, work: work, ["--set", "training.max_steps=200"]), run: run,
-                untilLines: 3)
-            program.send(SIGTERM)
-            try program.finish().expecting(130)
-            let flags = ["--input", "\(work)/audio", "--workers", "2"]
-            try tokenize.run(["fit"] + flags + ["--codebook-size", "64", "--output", "\(directory)/codec"]).expecting(0)
-            try tokenize.run(
-                ["encode"] + flags + ["--output", "\(work)/codes", "--codec", "\(directory)/codec", "--replace"]
-            ).expecting(0)
-            let result = try train.run(
-                arguments("run", config, run: run, work: work, ["--resume", "--set", "training.max_steps=200"]))
-            #expect(result.status == 2)
-            #expect(result.errors.contains("has changed since checkpoint-"), "\(result.errors)")
-            #expect(result.errors.contains("codes shard 0"), "\(result.errors)")
-        }
-    }
-
-    @Test func `models that do not fit the data, or themselves`() throws {
-        try withConfig { directory, config in
-            let work = try ExampleWork.copy(into: directory), run = "\(directory)/run", made = "\(directory)/made"
-            try train.run(arguments("run", config, run: made, work: work, ["--set", "training.max_steps=1"])).expecting(
-                0)
-            let base = "\(made)/final"
-            func refuse(_ status: Int32, _ words: String...) throws {
-                let result = try train.run(arguments("run", config, run: run, work: work, ["--model", base]))
-                #expect(result.status == status, "\(result.errors)")
-                for word in words { #expect(result.errors.contains(word), "\(result.errors)") }
-                #expect(!FileManager.default.fileExists(atPath: "\(run)/final"))
+            .expecting(0)
+            let stale = try arguments.map { $0 == (try ExampleWork.path()) ? work : $0 }
+            let remedies: [(part: String, program: BuiltProgram, command: [String])] = [
+                ("codes", tokenize, ["encode", "--codec", "\(work)/codec"]), ("features", featurize, []),
+            ]
+            for (part, program, command) in remedies {
+                let result = try train.run(["run"] + stale)
+                #expect(result.status == 3, "\(result.errors)")
+                #expect(result.errors.contains("run \(program.name) again"), "\(result.errors)")
+                #expect(!FileManager.default.fileExists(atPath: "\(directory)/run/final"))
+                let report = try inspect.run([work, "--verify"])
+                #expect(report.status == 3 && report.output.contains("\(part) was not"), "\(report.output)")
+                try program.run(command + ["--input", "\(work)/audio", "--output", "\(work)/\(part)", "--replace"])
+                    .expecting(0)
             }
-            // A codec of another size than the model's.
-            let flags = ["--input", "\(work)/audio", "--workers", "2"]
-            let size = try CodecRecord(
-                json: StageRecord(directory: "\(work)/codes")?.record("codec") ?? .null, path: work
-            ).codebookSize
-            try tokenize.run(
-                ["fit"] + flags + ["--codebook-size", "\(size == 16 ? 32 : 16)", "--output", "\(directory)/codec"]
-            ).expecting(0)
-            try tokenize.run(
-                ["encode"] + flags + ["--output", "\(work)/codes", "--codec", "\(directory)/codec", "--replace"]
-            ).expecting(0)
-            try refuse(3, "the codebook size is", "the model's config says \(size)", "tokenize")
-            try FileManager.default.removeItem(atPath: "\(work)/codes")
-            try FileManager.default.copyItem(atPath: "\(ExampleWork.path())/codes", toPath: "\(work)/codes")
-            // A layer more in the config than in the tensors: every missing tensor is listed.
-            let path = "\(base)/config.json"
-            let text = try String(contentsOfFile: path, encoding: .utf8)
-            let more = text.replacingOccurrences(of: "\"num_hidden_layers\": 2", with: "\"num_hidden_layers\": 3")
-            #expect(more != text)
-            try Data(more.utf8).write(to: URL(fileURLWithPath: path))
-            try refuse(2, "missing: ", "layers.2.self_attn.q_proj.weight", "layers.2.input_layernorm.weight")
+            try train.run(["run"] + stale + ["--set", "training.max_steps=1"]).expecting(0)
+        }
+    }
+
+    @Test(arguments: [
+        ("learning_rate: 1.0e-3", "learning_rat: 1.0e-3", "learning_rate"),
+        ("max_steps: 6", "max_steps: many", "max_steps"),
+        ("batch_size: 2", "batch_size: 0", "batch_size"), ("data_path: work", "data_path: [", "c.yaml"),
+    ])
+    func `a config that makes no sense is refused with key and line`(old: String, new: String, word: String) throws {
+        try withConfig(Self.config.replacingOccurrences(of: old, with: new)) { directory, arguments in
+            let result = try train.run(["run"] + arguments)
+            #expect(
+                result.status == 2 && result.errors.contains(word) && result.errors.contains("c.yaml"),
+                "\(result.errors)")
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/run"))
+        }
+    }
+
+    @Test func `a checkpoint with missing and mis-shaped tensors is refused with all of them`() throws {
+        try withConfig { directory, arguments in
+            try train.run(["run"] + arguments + ["--set", "training.max_steps=1"]).expecting(0)
+            let final = "\(directory)/run/final"
+            let file = try SafetensorsFile(path: "\(final)/model.safetensors")
+            var writer = SafetensorsWriter()
+            for tensor in file.tensors where tensor.name != "layers.1.mlp.up_proj.weight" {
+                let values = try file.floats(tensor.name)
+                let isFlat = tensor.name == "audio_codebook_embeddings.weight"
+                writer.add(tensor.name, shape: isFlat ? [values.count] : tensor.shape, values)
+            }
+            try writer.write(to: "\(final)/model.safetensors")
+            let result = try train.run(["check"] + arguments.dropLast() + ["\(directory)/new", "--model", final])
+            #expect(result.status != 0)
+            let said = result.output + result.errors
+            #expect(
+                said.contains("layers.1.mlp.up_proj.weight") && said.contains("audio_codebook_embeddings.weight"),
+                "\(said)")
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/new"))
+        }
+    }
+
+    @Test func `the preflight of the example is all well`() throws {
+        try withConfig { directory, arguments in
+            let table = try train.run(["check"] + arguments).expecting(0).output
+            #expect(
+                table.contains("✓ leak probe") && table.contains("✓ causality probe") && !table.contains("✗"),
+                "\(table)")
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/run"))
         }
     }
 }
