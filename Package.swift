@@ -52,6 +52,7 @@ let package = Package(
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect"),
         program("bench"),
+        program("mutate", ["CMalloc"]),
         .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
@@ -61,7 +62,9 @@ let package = Package(
         tests(of: "inspect"),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["ingest", "featurize", "tokenize", "train", "inspect", "PipelineKit", "TestSupport"]),
+            dependencies: [
+                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "PipelineKit", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
