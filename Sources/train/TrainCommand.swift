@@ -16,7 +16,9 @@ struct TrainCommand: ParsableCommand {
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
             """,
         version: versionText(outputVersion: TrainerState.version),
-        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, BenchmarkCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 
     static func main() { runMain(Self.self) }

@@ -11,18 +11,27 @@ enum Embedding {
     ///   - rows: the rows of y that are overwritten.
     static func forward(table: Matrix, ids: [Int32], rows: [Int32], y: Matrix) {
         let perRow = check(table, ids, rows, y)
-        for (i, row) in rows.enumerated() {
-            let target = y.row(Int(row))
-            target.update(from: table.row(Int(ids[i * perRow])), count: y.columns)
-            for j in 1..<max(1, perRow) { add(table.row(Int(ids[i * perRow + j])), to: target, count: y.columns) }
+        ThreadTeam.forEachRows(rows.count, columns: y.columns) { range in
+            for i in range {
+                let target = y.row(Int(rows[i]))
+                target.update(from: table.row(Int(ids[i * perRow])), count: y.columns)
+                for j in 1..<max(1, perRow) { add(table.row(Int(ids[i * perRow + j])), to: target, count: y.columns) }
+            }
         }
     }
 
     /// Adds the rows of dy to the table's gradient.
     static func backward(dTable: Matrix, ids: [Int32], rows: [Int32], dy: Matrix) {
         let perRow = check(dTable, ids, rows, dy)
-        for (i, row) in rows.enumerated() {
-            for j in 0..<perRow { add(dy.row(Int(row)), to: dTable.row(Int(ids[i * perRow + j])), count: dy.columns) }
+        // By columns: an id may come again, and its sum keeps its order.
+        ThreadTeam.forEachRange(dy.columns, grain: 64) { columns in
+            for (i, row) in rows.enumerated() {
+                for id in ids[i * perRow..<(i + 1) * perRow] {
+                    add(
+                        dy.row(Int(row)) + columns.lowerBound, to: dTable.row(Int(id)) + columns.lowerBound,
+                        count: columns.count)
+                }
+            }
         }
     }
 
