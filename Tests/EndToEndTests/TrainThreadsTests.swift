@@ -32,7 +32,9 @@ struct TrainThreadsTests {
             let one = try metrics(threads: 1, in: directory), three = try metrics(threads: 3, in: directory)
             #expect(one.count == 3)
             for key in ["loss", "text_loss", "audio_loss", "grad_norm"] {
-                func values(_ lines: [JSONValue]) -> [Float] { lines.compactMap { $0[key]?.doubleValue.map(Float.init) } }
+                func values(_ lines: [JSONValue]) -> [Float] {
+                    lines.compactMap { $0[key]?.doubleValue.map { Float($0) } }
+                }
                 #expect(values(one).count == 3, "\(key)")
                 let problem = mismatch(key, got: values(three), expected: values(one), tolerance: 1e-4)
                 #expect(problem == nil)
