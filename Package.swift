@@ -16,9 +16,9 @@ func program(_ name: String, _ more: [Target.Dependency] = []) -> Target {
 }
 
 /// The tests of one target.
-func tests(of name: String) -> Target {
+func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
     let shared: [Target.Dependency] = name == "PipelineKit" ? ["TestSupport"] : ["PipelineKit", "TestSupport"]
-    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared)
+    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared + more)
 }
 
 let package = Package(
@@ -48,15 +48,16 @@ let package = Package(
             ]),
         program("ingest"),
         program("featurize"),
-        program("tokenize"),
+        .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
+        program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
-        program("inspect"),
+        program("inspect", ["Codecs"]),
         program("bench"),
         .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
         tests(of: "featurize"),
-        tests(of: "tokenize"),
+        tests(of: "tokenize", ["Codecs"]),
         tests(of: "train"),
         tests(of: "inspect"),
         .testTarget(
