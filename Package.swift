@@ -38,6 +38,7 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
         .target(
             name: "PipelineKit",
@@ -51,9 +52,9 @@ let package = Package(
         .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
         program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
-        program("inspect", ["Codecs"]),
+        program("inspect", ["Codecs", "CPNG"]),
         program("bench"),
-        .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
         tests(of: "featurize"),

@@ -39,8 +39,8 @@ SWIFT_FLAGS := -Xswiftc -Xcc -Xswiftc -march=native
 BIN         := .build/release
 BUILT       := .build/.sawt-built
 SOURCES     := $(shell find Sources -type f 2>/dev/null) Package.swift
-PACKAGES    := libsndfile1-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev pkg-config
-MODULES     := sndfile samplerate openblas libzstd libxxhash zlib
+PACKAGES    := libsndfile1-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev libpng-dev pkg-config
+MODULES     := sndfile samplerate openblas libzstd libxxhash zlib libpng
 
 ## Places
 STAMPS     := $(WORK)/.options
