@@ -101,6 +101,28 @@ import Testing
         }
     }
 
+    @Test func `codes of the Higgs tokenizer are heard as tokenize decode plays them`() throws {
+        try withTemporaryDirectory { directory in
+            let work = try ExampleWork.copy(into: directory), codec = fixture("codec/checkpoint")
+            try tokenize.run([
+                "encode", "--input", "\(work)/audio", "--output", "\(work)/codes", "--codec", codec, "--replace",
+            ]).expecting(0)
+            let silent = try inspect.run([work, "--sample", "0", "--plot", "\(directory)/a"]).expecting(0).output
+            #expect(silent.contains("codes were not decoded: WORK/codec is not the codec that made codes/"))
+            try inspect.run([work, "--sample", "0", "--plot", "\(directory)/b", "--codec", codec]).expecting(0)
+            try tokenize.run([
+                "decode", "\(work)/codes", "--id", try row("\(work)/audio", 0).string("id"), "--codec", codec,
+                "--output",
+                "\(directory)/decoded.wav",
+            ]).expecting(0)
+            #expect(try bytes("\(directory)/b/sample-0-clip-0-in.decoded.wav") == bytes("\(directory)/decoded.wav"))
+            let html = "\(directory)/p.html"
+            try inspect.run([work, "--html", html, "--codec", codec]).expecting(0)
+            let page = String(decoding: try bytes(html), as: UTF8.self)
+            #expect(page.contains("the same from its codes") && page.contains("higgs_audio_v2_tokenizer"))
+        }
+    }
+
     @Test func `wrong uses of --plot, --html and --codec are refused`() throws {
         try withTemporaryDirectory { directory in
             let work = try ExampleWork.path()

@@ -12,12 +12,16 @@ public struct DecodedPNG {
     public init?(_ bytes: [UInt8]) {
         var image = png_image()
         image.version = png_uint_32(PNG_IMAGE_VERSION)
-        guard png_image_begin_read_from_memory(&image, bytes, bytes.count) != 0 else { return nil }
-        image.format = PNG_FORMAT_FLAG_COLOR
-        width = Int(image.width)
-        height = Int(image.height)
-        pixels = [UInt8](repeating: 0, count: width * height * 3)
-        guard png_image_finish_read(&image, nil, &pixels, 0, nil) != 0 else { return nil }
+        var pixels: [UInt8] = []
+        // libpng keeps the address of the bytes from the first call to the second.
+        let isRead = bytes.withUnsafeBytes { bytes in
+            guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else { return false }
+            image.format = PNG_FORMAT_FLAG_COLOR
+            pixels = [UInt8](repeating: 0, count: Int(image.width) * Int(image.height) * 3)
+            return png_image_finish_read(&image, nil, &pixels, 0, nil) != 0
+        }
+        guard isRead else { return nil }
+        (width, height, self.pixels) = (Int(image.width), Int(image.height), pixels)
     }
 
     /// Whether bytes start as every PNG does.

@@ -20,7 +20,7 @@ enum PageStyle {
         .state{margin:0}.good{color:var(--accent)}.bad{color:var(--bad);font-weight:600}
         .note,.detail{color:var(--soft);font-size:.85rem;font-weight:400}
         section{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1.1rem;margin:1rem 0}
-        .tiles{background:none;border:0;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));\
+        .tiles{background:none;border:0;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));\
         gap:1rem}
         .tile{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.9rem 1.1rem}
         .tile span{display:block}.tile strong{display:block;font-size:1.7rem;line-height:1.25}
@@ -40,9 +40,12 @@ enum PageStyle {
         table{border-collapse:collapse;width:100%;font-size:.9rem}
         th,td{text-align:start;padding:.35rem .6rem;border-top:1px solid var(--line);vertical-align:middle}
         thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.8rem}
-        tbody th{font-weight:600;overflow-wrap:anywhere;min-width:4.5rem}
+        tbody th{font-weight:600;overflow-wrap:anywhere;min-width:6rem}
         .number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
         .wide{width:40%;min-width:6rem}
+        thead .number{white-space:normal}
+        @media (max-width:34rem){th,td{padding:.35rem .3rem}.wide{width:20%;min-width:2rem}\
+        tbody th{min-width:4rem}}
         .share{display:block;width:100%;height:.55rem;border-radius:.3rem}
         .reject{border-top:1px solid var(--line);padding:.7rem 0}.reject ul{margin:.5rem 0 0;padding-inline-start:1.2rem}
         .reject li{font-size:.9rem;overflow-wrap:anywhere}
