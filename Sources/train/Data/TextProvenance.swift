@@ -12,7 +12,7 @@ extension RunSetup {
             trained.normalization != text.normalization
         else { return nil }
         let place = directory.escapedForTerminal
-        return "\(place) was trained on texts normalized by \(trained.normalization), those of the data are normalized by "
-            + "\(text.normalization)"
+        return "\(place) was trained on texts normalized by \(trained.normalization), those of the data are normalized "
+            + "by \(text.normalization)"
     }
 }
