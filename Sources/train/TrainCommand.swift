@@ -14,9 +14,13 @@ struct TrainCommand: ParsableCommand {
               train run --config configs/tiny.yaml --data-path work --output-dir runs/tiny --resume
               train check --config configs/tiny.yaml --data-path work --output-dir runs/tiny
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
+              train merge --model checkpoints/base --adapter runs/voices/final --output checkpoints/voices
             """,
         version: versionText(outputVersion: TrainerState.version),
-        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, LogitsCommand.self,
+            RandomCheckpointCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 
     static func main() { runMain(Self.self) }

@@ -12,11 +12,7 @@ import Testing
 
     /// The base with the adapter on it, in the types and the files of the base.
     static func model(base: String = Self.base, adapter: String = Self.adapter) throws -> HiggsModel {
-        let config = try HiggsModel.open(base).config
-        let plan = try AdapterPlan(AdapterConfig(directory: adapter).options, for: config, location: adapter)
-        let model = try HiggsModel(loading: base, parts: TrainedParts(adapter: plan))
-        try model.loadAdapter(from: adapter)
-        return model
+        try HiggsModel(loading: base, adapter: adapter)
     }
 
     private func batch(_ model: HiggsModel) throws -> PackedBatch {

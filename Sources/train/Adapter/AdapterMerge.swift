@@ -39,7 +39,7 @@ struct AdapterMerge {
             throw Failure(
                 .badUsage, "the output exists already", at: output.escapedForTerminal, remedy: "name a new --output")
         }
-        let model = try load()
+        let model = try HiggsModel(loading: base, adapter: adapter)
         let proof = try AdapterProof.check(model, in: adapter, base: base)
         try proof.requireChange(adapter)
         let partial = path + CheckpointName.partialSuffix
@@ -55,16 +55,6 @@ struct AdapterMerge {
             try? files.removeItem(atPath: partial)
             throw error
         }
-    }
-
-    private func load() throws -> HiggsModel {
-        _ = try RunSetup.architecture(base)
-        let config = try HiggsModel.open(base).config
-        let location = "\(adapter)/\(AdapterConfig.name)".escapedForTerminal
-        let plan = try AdapterPlan(AdapterConfig(directory: adapter).options, for: config, location: location)
-        let model = try HiggsModel(loading: base, parts: TrainedParts(adapter: plan))
-        try model.loadAdapter(from: adapter)
-        return model
     }
 
     private func write(_ model: HiggsModel, to directory: String) throws {
@@ -102,7 +92,7 @@ struct AdapterMerge {
         let report = MergeReport(
             proof: proof, distance: distance, type: type, fileNames: merged.parameters.files?.fileNames ?? [])
         // Floats round in the last bits; a narrower type rounds weights, and must leave the adapter's effect recognisable.
-        let bound = type.byteCount >= 4 ? 1e-4 * (1 + Double(wanted.scale)) : proof.logitsChange
+        let bound = type.byteCount >= 4 ? 1e-4 * (1 + Double(wanted.scale)) : 0.5 * proof.logitsChange
         guard distance < bound else {
             throw AdapterError.notProven(
                 path: output,

@@ -96,6 +96,7 @@ struct AdapterProof: Sendable, Equatable {
 
     /// What a proof on disk claims; nil where there is none, as with adapters that peft wrote.
     struct Claim {
+        var modules: Int
         var fingerprint: String
         var totalNorm: Double
         var logitsChange: Double
@@ -107,13 +108,21 @@ struct AdapterProof: Sendable, Equatable {
             guard document["version"]?.intValue == AdapterProof.version,
                 let fingerprint = document["base_fingerprint"]?.stringValue,
                 let norm = document["total_delta_norm"]?.doubleValue,
-                let change = document["logits_change"]?.doubleValue
+                let change = document["logits_change"]?.doubleValue,
+                let modules = document["modules"]?.arrayValue
             else {
                 throw Failure(
                     .badData, "not a proof of an adapter", at: path.escapedForTerminal,
                     remedy: "remove the file to do without a proof")
             }
             (self.fingerprint, totalNorm, logitsChange) = (fingerprint, norm, change)
+            self.modules = modules.count
+        }
+
+        /// For a run's summary.
+        var text: String {
+            "\(modules) modules, norm of the change \(String(format: "%.3g", totalNorm)), the probe's logits move by up to "
+                + String(format: "%.3g", logitsChange)
         }
     }
 
@@ -188,7 +197,7 @@ extension SafetensorsTensor {
 }
 
 extension TrainedParts {
-    /// As findings add it: `, text_layers and tower frozen`; empty where everything is trained.
+    /// As findings add it: `: an adapter of rank 8 on 84 modules`, `; frozen: tower`; empty where everything is trained.
     var description: String {
         if let adapter {
             let saved = adapter.savedModules.isEmpty ? "" : " and \(adapter.savedModules.count) modules whole"

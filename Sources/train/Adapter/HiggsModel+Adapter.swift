@@ -18,6 +18,17 @@ extension ParameterStore {
 extension HiggsModel {
     static let adapterWeightsName = "adapter_model.safetensors"
 
+    /// A base with a saved adapter on it.
+    /// - Throws: `Failure` where a directory is none of the two; `AdapterError`, `CheckpointError`.
+    convenience init(loading base: String, adapter: String) throws {
+        _ = try RunSetup.architecture(base)
+        let location = "\(adapter)/\(AdapterConfig.name)".escapedForTerminal
+        let options = try AdapterConfig(directory: adapter).options
+        let plan = try AdapterPlan(options, for: Self.open(base).config, location: location)
+        try self.init(loading: base, parts: TrainedParts(adapter: plan))
+        try loadAdapter(from: adapter)
+    }
+
     /// What an adapter file holds: the factors, and the modules that are trained whole under peft's prefix.
     private var adapterEntries: [(name: String, entry: ParameterStore.Entry)] {
         parameters.entries.filter(\.isTrained)

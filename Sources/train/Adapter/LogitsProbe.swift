@@ -38,7 +38,9 @@ enum LogitsProbe {
         clips.append(codes(6))
         inputs += ids(3)
         let sample = TrainingSample(
-            id: "probe", inputIDs: inputs, labelIDs: inputs, clips: clips, features: features)
+            id: "probe", inputIDs: inputs, labelIDs: inputs.map { $0 == format.audioInID ? ignoredLabel : $0 },
+            clips: clips,
+            features: features)
         return try PackedBatch([sample], format: format)
     }
 }

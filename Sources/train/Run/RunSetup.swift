@@ -123,6 +123,8 @@ struct RunSetup: Sendable {
     var notes: [String] {
         var notes: [String] = []
         if let absence = records.absence { notes.append(absence) }
+        let trained = parts.description
+        if !trained.isEmpty { notes.append("trained:\(trained.drop { $0 == ":" || $0 == ";" })") }
         if modelConfig.tower == nil, source.isWork, DataSource.exists(source.path + "/features") {
             notes.append("the model has no audio tower: features/ is not read")
         }
