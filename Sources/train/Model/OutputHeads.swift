@@ -7,13 +7,13 @@ import PipelineKit
 struct OutputHeads {
     let norm: Parameter  // (1, C)
     /// nil where the model has none.
-    let text: Parameter?  // (V, C)
-    let audio: Parameter  // (Q · (K + 2), C)
+    let text: Projection?  // (V, C)
+    let audio: Projection  // (Q · (K + 2), C)
 
     init(_ config: ModelConfig, of parameters: ParameterStore) {
         norm = parameters[.finalNorm]
-        text = config.hasTextHead ? parameters[.textHead] : nil
-        audio = parameters[.audioHead]
+        text = config.hasTextHead ? parameters.projection(.textHead) : nil
+        audio = parameters.projection(.audioHead)
     }
 }
 
@@ -34,15 +34,15 @@ struct OutputHeadsScratch {
         let width = heads.norm.value.count
         normalized = arena.matrix(textRows + audioRows, width)
         inverse = arena.matrix(1, plan.rows)
-        func values(_ head: Parameter?, rows: Int) -> Int {
-            head.map { min(rows, Self.blockRows($0)) * $0.value.rows } ?? 0
+        func values(_ head: Projection?, rows: Int) -> Int {
+            head.map { min(rows, Self.blockRows($0)) * $0.outputs } ?? 0
         }
         logits = arena.matrix(1, max(values(heads.text, rows: textRows), values(heads.audio, rows: audioRows)))
         dNormalized = arena.matrix(isTraining ? textRows + audioRows : 0, width)
     }
 
     /// How many rows' logits are held at a time.
-    static func blockRows(_ head: Parameter) -> Int { max(64, blockValues / head.value.rows) }
+    static func blockRows(_ head: Projection) -> Int { max(64, blockValues / head.outputs) }
 }
 
 /// The cross-entropy of every label, for probes.
@@ -139,7 +139,7 @@ extension OutputHeads {
     ///     gradient where the pass trains. Called by several threads.
     ///   - sum: gets every cell in order.
     private func head(
-        _ head: Parameter, rows: Range<Int>, cellsPerRow: Int, isTrained: Bool, _ s: OutputHeadsScratch,
+        _ head: Projection, rows: Range<Int>, cellsPerRow: Int, isTrained: Bool, _ s: OutputHeadsScratch,
         loss: (_ row: Int, _ cell: Int, _ logits: UnsafeMutablePointer<Float>) -> CellLoss,
         sum: (_ row: Int, _ cell: Int, CellLoss) -> Void
     ) {
@@ -147,8 +147,8 @@ extension OutputHeads {
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
             let range = start..<min(start + block, rows.upperBound), first = start - rows.lowerBound
             let x = s.normalized.rows(range)
-            let logits = Matrix(base: s.logits.base, rows: range.count, columns: head.value.rows)
-            Linear.forward(x, weight: head.value, y: logits)
+            let logits = Matrix(base: s.logits.base, rows: range.count, columns: head.outputs)
+            Linear.forward(x, head, y: logits, firstRow: start)
             let cells = [CellLoss](unsafeUninitializedCapacity: range.count * cellsPerRow) { cells, initialized in
                 let target = cells
                 ThreadTeam.forEachRows(range.count, columns: logits.columns) { rows in
@@ -162,7 +162,7 @@ extension OutputHeads {
             }
             for (i, cell) in cells.enumerated() { sum(first + i / cellsPerRow, i % cellsPerRow, cell) }
             if isTrained {
-                Linear.backward(x, weight: head, dx: s.dNormalized.rows(range), dy: logits)
+                Linear.backward(x, head, dx: s.dNormalized.rows(range), dy: logits, firstRow: start)
             } else if s.dNormalized.rows > 0 {
                 s.dNormalized.rows(range).fill(0)
             }
