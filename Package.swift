@@ -52,6 +52,7 @@ let package = Package(
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect"),
         program("bench"),
+        program("torture"),
         .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
