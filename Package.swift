@@ -54,6 +54,7 @@ let package = Package(
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
         program("bench"),
+        program("torture"),
         .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),

@@ -36,9 +36,12 @@ struct Retention: Sendable, Equatable {
     /// The newest stays, since a stopped run goes on from it, and the best. Older ones stay if they belong to the rhythm
     /// (a best one that is no longer best may not), and then while the limit allows: it counts the best and the newest,
     /// which both stay even where it is 1.
-    func removed(from steps: [Int], best: Int?) -> [Int] {
+    ///
+    /// - Parameter isFinished: whether `final/` is written: nothing goes on from the newest any more, so that what a stop
+    ///   has saved goes, and a stopped run leaves what an undisturbed one does.
+    func removed(from steps: [Int], best: Int?, isFinished: Bool = false) -> [Int] {
         guard let newest = steps.last else { return [] }
-        let fixed = Set([newest, best].compactMap(\.self)).intersection(steps)
+        let fixed = Set([isFinished ? nil : newest, best].compactMap(\.self)).intersection(steps)
         var kept = fixed
         for step in steps.reversed() where !fixed.contains(step) {
             guard let interval, step % interval == 0 else { continue }
