@@ -3,7 +3,8 @@
 import PipelineKit
 
 extension StageRecord {
-    /// Stage, options, input, counts and records, one a line; nested members by dotted names.
+    /// Stage, options, input, counts and records, one a line; nested members by dotted names. The text report, which has
+    /// lines of its own, is left out.
     var table: Table {
         var table = Table([("", .left), ("", .left)])
         table.add(["stage", "\(identity.stage) (output version \(identity.outputVersion))"])
@@ -16,10 +17,15 @@ extension StageRecord {
         }
         add(.object(identity.options), "options")
         add(.object(identity.input), "input")
+        var counts = counts
+        counts["text"] = nil
         add(.object(counts), "counts")
         add(.object(identity.records), "records")
         return table
     }
+
+    /// What the texts are made of; nil where ingest did not say.
+    var textReport: TextReport? { TextReport(json: counts["text"]) }
 
     /// The record as one object.
     var json: JSONObject {
