@@ -9,7 +9,7 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Shows what a WORK, a shard directory, a run, a checkpoint or a codec holds.",
         usage: """
-            inspect <directory> [--sample <n> | --id <id> | --verify] [--json]
+            inspect <directory> [--sample <n> | --id <id> | --verify] [--plot <dir>] [--html <file>] [--json]
             inspect <subcommand> …
             """,
         discussion: """
@@ -17,6 +17,8 @@ struct InspectCommand: ParsableCommand {
               inspect work                       what the whole WORK holds, and whether its parts belong together
               inspect work --sample 3            one sample, joined over samples, audio, features and codes
               inspect work --id amal-00          the same, by id
+              inspect work --id amal-00 --plot plots    its clips as PNG and WAV, and the sound of their codes
+              inspect work --html report.html    a page with hours, speakers, histograms, rejects, sounds
               inspect work --verify              every hash and every promise; exit code 3 if one is broken
               inspect work/codes                 one shard directory
               inspect runs/tiny                  losses beside chance and entropy
@@ -54,6 +56,21 @@ struct ShowCommand: ParsableCommand {
     @Flag(help: "Check hashes, and everything that must hold of each sample.")
     var verify = false
 
+    @Option(
+        help: ArgumentHelp("Write pictures and sounds of the sample's clips into a directory.", valueName: "dir"))
+    var plot: String?
+
+    @Option(help: ArgumentHelp("Write a page about the WORK that needs no other file.", valueName: "file"))
+    var html: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The codec that made codes/, to hear them with --plot and --html. (default: WORK/codec)", valueName: "dir"))
+    var codec: String?
+
+    @Option(help: "Draw in colours: auto, always or never; auto colours terminals.")
+    var color = ColorChoice.auto
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -61,10 +78,24 @@ struct ShowCommand: ParsableCommand {
         if [sample != nil, id != nil, verify].count(where: { $0 }) > 1 {
             throw ValidationError("--sample, --id and --verify exclude each other.")
         }
+        if plot != nil, sample == nil, id == nil {
+            throw ValidationError("--plot draws one sample: name it with --sample or --id.")
+        }
+        if html != nil, sample != nil || id != nil || verify {
+            throw ValidationError("--html is about a whole WORK: leave --sample, --id and --verify out.")
+        }
+        if codec != nil, plot == nil, html == nil {
+            throw ValidationError("--codec says how codes are heard; it needs --plot or --html.")
+        }
     }
 
     func run() throws {
         let subject = try Subject(of: directory)
+        if plot != nil || html != nil, subject != .work {
+            throw Failure(
+                .badUsage, "--plot and --html are for a WORK", at: directory.escapedForTerminal,
+                remedy: "name the directory that holds samples/, audio/ and codes/")
+        }
         let report: any Report = try report(on: subject)
         report.print(asJSON: json)
         if let findings = report as? Findings, !findings.isSound { throw ExitCode(ExitStatus.badData.rawValue) }
@@ -74,9 +105,12 @@ struct ShowCommand: ParsableCommand {
         switch subject {
         case .work:
             if verify { return try verifyWork(Work(directory: directory)) }
-            guard sample != nil || id != nil else { return try WorkReport(directory: directory) }
             let work = try Work(directory: directory)
-            return try SampleReport(work: work, sample: sample ?? work.sampleNumber(ofID: id ?? ""))
+            if let html { return try HTMLReport(work: work, path: html, codec: codec) }
+            guard sample != nil || id != nil else { return try WorkReport(directory: directory) }
+            let number = try sample ?? work.sampleNumber(ofID: id ?? "")
+            if let plot { return try PlotDirectory(work: work, sample: number, directory: plot, codec: codec) }
+            return try DrawnSample(work: work, sample: number, style: json ? nil : TerminalStyle(color: color))
         case .shards:
             guard verify || sample != nil || id != nil else {
                 return try ShardsReport(directory: directory, countingCodes: true)
@@ -87,7 +121,8 @@ struct ShowCommand: ParsableCommand {
         case .unfinishedShards:
             throw Failure(
                 .badData, "shards without an index.json: the stage that writes them has not finished",
-                at: directory.escapedForTerminal, remedy: "run that stage again; it goes on where it was")
+                at: directory.escapedForTerminal,
+                remedy: "run that stage again; if the index was lost, inspect repair makes it anew")
         case .run, .checkpoint, .codec:
             guard sample == nil, id == nil, !verify else {
                 throw Failure(

@@ -56,7 +56,7 @@ final class TrainRun {
         let adam = AdamW.Options(training)
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
-            (model, optimizer) = try Checkpoint.load(path, options: adam)
+            (model, optimizer) = try Checkpoint.load(path, setup: setup)
             state = saved
         } else {
             model = try setup.model()
@@ -161,12 +161,14 @@ final class TrainRun {
     }
 
     private func write(_ name: String) throws {
-        if let tensor = model.parameters.firstNonFiniteParameter() {
+        if let tensor = model.parameters.firstNonFiniteTrainedParameter() {
             throw divergence("a parameter", rows: [], tensor)
         }
         try metrics.sync()
         try events.sync()
-        try Checkpoint.save(model: model, optimizer: optimizer, state: try state(), in: directory.path, name: name)
+        try Checkpoint.save(
+            model: model, optimizer: optimizer, state: try state(), base: setup.baseDirectory, in: directory.path,
+            name: name)
     }
 
     private func prune() throws {

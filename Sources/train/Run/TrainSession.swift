@@ -70,6 +70,9 @@ struct TrainSession {
         if let last = text(all.last { $0["validation_loss"] != nil }, "validation_") {
             lines.append("  validation: \(last)")
         }
+        if let claim = try AdapterProof.Claim(directory: directory.finalPath) {
+            lines.append("  adapter:    \(claim.text)")
+        }
         lines.append("  metrics:    \(directory.metricsPath.escapedForTerminal)")
         return lines.joined(separator: "\n")
     }
