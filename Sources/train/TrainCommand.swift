@@ -18,8 +18,8 @@ struct TrainCommand: ParsableCommand {
             """,
         version: versionText(outputVersion: TrainerState.version),
         subcommands: [
-            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, LogitsCommand.self,
-            RandomCheckpointCommand.self,
+            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, BenchmarkCommand.self,
+            LogitsCommand.self, RandomCheckpointCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 

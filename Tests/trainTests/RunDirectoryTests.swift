@@ -97,6 +97,36 @@ private func start(
         }
     }
 
+    @Test func `texts that were prepared otherwise are refused with the difference, even where the ids are the same`()
+        throws
+    {
+        try withTemporaryDirectory { root in
+            try RunDirectory(path: root).prepare(.fresh, config: config())
+            var trained = state(step: 2)
+            var record = Tokenizer.byteLevel.record
+            record.normalization = .arabic
+            trained.text = record
+            try write(trained, root + "/checkpoint-2")
+            #expect(try TrainerState(checkpoint: root + "/checkpoint-2") == trained)
+            func resume(_ text: TextRecord?, replaces: Bool = false) throws -> RunDirectory.Start {
+                try RunDirectory(path: root).start(
+                    mode: RunMode(resumes: true, replaces: replaces), config: config(), data: data("d0"), text: text)
+            }
+            #expect(try resume(record) == .checkpoint(path: root + "/checkpoint-2", trained))
+            // Data without a record says nothing against it.
+            #expect(try resume(nil) == .checkpoint(path: root + "/checkpoint-2", trained))
+            let refusal = failure { try resume(Tokenizer.byteLevel.record) }
+            #expect(refusal?.status == .badUsage)
+            #expect(
+                refusal?.what.contains("text.normalization: \"presentation-forms,zero-width,tatweel,nfc\" → none")
+                    == true)
+            guard case .anew = try resume(Tokenizer.byteLevel.record, replaces: true) else {
+                Issue.record("--replace does not start anew")
+                return
+            }
+        }
+    }
+
     @Test func `--resume --replace moves a run of another config to the first free number`() throws {
         try withTemporaryDirectory { root in
             let path = root + "/run"

@@ -1,6 +1,7 @@
 // tokenize fit: the embedded codec, fitted to an audio directory.
 
 import ArgumentParser
+import Codecs
 import Foundation
 import PipelineKit
 

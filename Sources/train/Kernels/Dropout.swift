@@ -40,6 +40,23 @@ struct DropoutMask {
         }
     }
 
+    /// Calls `body` with each row and its factors, several rows at once.
+    ///
+    /// - Parameter firstRow: the number of row 0.
+    func forEachRow(
+        _ rows: Int, columns: Int, firstRow: Int, _ body: (_ row: Int, _ factors: UnsafePointer<Float>) -> Void
+    ) {
+        ThreadTeam.forEachRows(rows, columns: columns) { range in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, columns)) { factors in
+                guard let base = factors.baseAddress else { return }
+                for row in range {
+                    fill(base, count: columns, row: firstRow + row)
+                    body(row, base)
+                }
+            }
+        }
+    }
+
     @inline(__always) private static func mixed(_ value: UInt64) -> UInt64 {
         var z = value
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

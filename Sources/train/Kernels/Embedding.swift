@@ -11,14 +11,16 @@ enum Embedding {
     ///   - rows: the rows of y that are overwritten.
     static func forward(table: StoredMatrix, ids: [Int32], rows: [Int32], y: Matrix) {
         let perRow = check(rows: table.rows, columns: table.columns, ids, rows, y)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, y.columns)) { buffer in
-            guard let entry = buffer.baseAddress else { return }
-            for (i, row) in rows.enumerated() {
-                let target = y.row(Int(row))
-                for j in 0..<perRow {
-                    let id = Int(ids[i * perRow + j])
-                    table.read(id..<id + 1, into: j == 0 ? target : entry)
-                    if j > 0 { add(entry, to: target, count: y.columns) }
+        ThreadTeam.forEachRows(rows.count, columns: y.columns) { range in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, y.columns)) { buffer in
+                guard let entry = buffer.baseAddress else { return }
+                for i in range {
+                    let target = y.row(Int(rows[i]))
+                    for j in 0..<perRow {
+                        let id = Int(ids[i * perRow + j])
+                        table.read(id..<id + 1, into: j == 0 ? target : entry)
+                        if j > 0 { add(entry, to: target, count: y.columns) }
+                    }
                 }
             }
         }
@@ -27,8 +29,15 @@ enum Embedding {
     /// Adds the rows of dy to the table's gradient.
     static func backward(dTable: Matrix, ids: [Int32], rows: [Int32], dy: Matrix) {
         let perRow = check(rows: dTable.rows, columns: dTable.columns, ids, rows, dy)
-        for (i, row) in rows.enumerated() {
-            for j in 0..<perRow { add(dy.row(Int(row)), to: dTable.row(Int(ids[i * perRow + j])), count: dy.columns) }
+        // By columns: an id may come again, and its sum keeps its order.
+        ThreadTeam.forEachRange(dy.columns, grain: 64) { columns in
+            for (i, row) in rows.enumerated() {
+                for id in ids[i * perRow..<(i + 1) * perRow] {
+                    add(
+                        dy.row(Int(row)) + columns.lowerBound, to: dTable.row(Int(id)) + columns.lowerBound,
+                        count: columns.count)
+                }
+            }
         }
     }
 

@@ -84,11 +84,9 @@ enum Linear {
         // The input's copy has served.
         let dInput = workspace.matrix(.dropped, x.rows, x.columns)
         multiply(dHidden, adapter.a.value, into: dInput)
-        let factors = workspace.matrix(.mask, 1, x.columns)
-        for t in 0..<x.rows {
-            mask.fill(factors.base, count: x.columns, row: firstRow + t)
+        mask.forEachRow(x.rows, columns: x.columns, firstRow: firstRow) { t, factors in
             let source = dInput.row(t), target = dx.row(t)
-            for c in 0..<x.columns { target[c] += source[c] * factors.base[c] }
+            for c in 0..<x.columns { target[c] += source[c] * factors[c] }
         }
     }
 
@@ -98,11 +96,9 @@ enum Linear {
     ) -> Matrix {
         guard let mask = mask(adapter, workspace) else { return x }
         let input = workspace.matrix(.dropped, x.rows, x.columns)
-        let factors = workspace.matrix(.mask, 1, x.columns)
-        for t in 0..<x.rows {
-            mask.fill(factors.base, count: x.columns, row: firstRow + t)
+        mask.forEachRow(x.rows, columns: x.columns, firstRow: firstRow) { t, factors in
             let source = x.row(t), target = input.row(t)
-            for c in 0..<x.columns { target[c] = source[c] * factors.base[c] }
+            for c in 0..<x.columns { target[c] = source[c] * factors[c] }
         }
         return input
     }

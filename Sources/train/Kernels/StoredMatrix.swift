@@ -1,7 +1,6 @@
 // A weight matrix as it lies in memory: floats in an arena, or the bytes of a mapped checkpoint in their own type. Narrow
 // ones are never copied whole: products take them block by block, turned into floats in bounded memory.
 
-import Dispatch
 import PipelineKit
 
 /// A row-major matrix that is read, never written through. Its memory must outlive it.
@@ -100,12 +99,10 @@ func narrowed(_ values: UnsafeBufferPointer<Float>, to type: ElementType) -> [UI
 final class LinearWorkspace {
     /// Values of a block of a narrow matrix: 4 MiB, so that its floats are still in the cache when they are multiplied.
     private static let blockValues = 1 << 20
-    /// Blocks below this are converted by one thread.
-    private static let leastSharedValues = 1 << 16
 
     private var memory: [Purpose: UnsafeMutableBufferPointer<Float>] = [:]
 
-    enum Purpose { case block, dropped, hidden, dHidden, mask }
+    enum Purpose { case block, dropped, hidden, dHidden }
 
     /// What dropout depends on; nil: nothing is dropped.
     var dropoutPlace: DropoutPlace?
@@ -139,13 +136,9 @@ final class LinearWorkspace {
     }
 
     private func convert(_ weight: StoredMatrix, _ rows: Range<Int>, into block: Matrix) {
-        let threads = block.count < Self.leastSharedValues ? 1 : min(BLAS.threads, rows.count)
-        guard threads > 1 else { return weight.read(rows, into: block.base) }
-        // Each thread writes rows of its own.
-        nonisolated(unsafe) let target = block.base
-        DispatchQueue.concurrentPerform(iterations: threads) { part in
-            let start = rows.count * part / threads, end = rows.count * (part + 1) / threads
-            weight.read(rows.lowerBound + start..<rows.lowerBound + end, into: target + start * weight.columns)
+        ThreadTeam.forEachRows(rows.count, columns: weight.columns) { part in
+            weight.read(
+                rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound, into: block.row(part.lowerBound))
         }
     }
 }

@@ -144,7 +144,8 @@ struct AudioTowerActivations {
     let dActivated1: Matrix  // (2 · N, W)
 
     init(
-        _ tower: ModelConfig.Tower, plan: TowerPlan, decoderWidth: Int, isTraining: Bool, _ arena: inout ArenaCursor
+        _ tower: ModelConfig.Tower, attention: Attention, plan: TowerPlan, decoderWidth: Int, isTraining: Bool,
+        _ arena: inout ArenaCursor
     ) {
         let n = plan.positions, pools = plan.pooled
         columns1 = arena.matrix(2 * n, Convolution.width * tower.melBins)
@@ -160,7 +161,7 @@ struct AudioTowerActivations {
         statistics = arena.matrix(pools, 2)
         normalized = arena.matrix(pools, tower.width)
         output = arena.matrix(pools, decoderWidth)
-        let score = Attention.scoreExtents(starts: plan.starts)
+        let score = attention.scoreExtents(starts: plan.starts)
         scores = arena.matrix(score.rows, score.columns)
         let m = isTraining ? n : 0, p = isTraining ? pools : 0
         dScores = arena.matrix(isTraining ? score.rows : 0, score.columns)

@@ -136,8 +136,11 @@ struct DecoderScratch {
     let dv: Matrix  // (T, G · D)
 
     /// - Parameter isTraining: false leaves the backward pass's part empty.
-    init(gateCount: Int, plan: BatchPlan, config: ModelConfig, isTraining: Bool, _ arena: inout ArenaCursor) {
-        let score = Attention.scoreExtents(starts: plan.starts)
+    init(
+        gateCount: Int, plan: BatchPlan, config: ModelConfig, attention: Attention, isTraining: Bool,
+        _ arena: inout ArenaCursor
+    ) {
+        let score = attention.scoreExtents(starts: plan.starts)
         let rows = isTraining ? plan.rows : 0
         scores = arena.matrix(score.rows, score.columns)
         product = arena.matrix(1, gateCount)

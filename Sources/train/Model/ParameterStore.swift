@@ -147,18 +147,28 @@ final class ParameterStore {
     var parameterCount: Int { entries.reduce(0) { $0 + $1.count } }
     var trainedCount: Int { entries.reduce(0) { $0 + ($1.isTrained ? $1.count : 0) } }
 
-    func zeroGradients() { gradientArena.update(repeating: 0) }
+    func zeroGradients() {
+        ThreadTeam.forEachElements(gradientArena.count) { gradientArena[$0].update(repeating: 0) }
+    }
 
     /// √Σ g² over all gradients, summed in double precision.
     func gradientNorm() -> Double {
         var total = 0.0
         for entry in entries {
             guard let gradients = gradients(entry), let base = gradients.baseAddress else { continue }
-            // Sums of 4,096 squares in single precision, those in double.
-            for start in stride(from: 0, to: gradients.count, by: 4_096) {
-                let count = min(4_096, gradients.count - start)
-                total += Double(dot(base + start, base + start, count: count))
+            // Sums of 4,096 squares in single precision, those in double, in their order.
+            let block = 4_096, blocks = (gradients.count + block - 1) / block
+            let sums = [Float](unsafeUninitializedCapacity: blocks) { sums, initialized in
+                let target = sums
+                ThreadTeam.forEachRange(blocks, grain: 16) { range in
+                    for i in range {
+                        let start = base + i * block
+                        target[i] = dot(start, start, count: min(block, gradients.count - i * block))
+                    }
+                }
+                initialized = blocks
             }
+            for sum in sums { total += Double(sum) }
         }
         return total.squareRoot()
     }

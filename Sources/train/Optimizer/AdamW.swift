@@ -63,14 +63,16 @@ final class AdamW {
         else { return }
         let beta1 = options.beta1, beta2 = options.beta2, epsilon = options.epsilon
         let inverseRoot = 1 / rootCorrection
-        forEachBlock(values.count) { i, n in
-            let gradient = Lanes(at: g + i, upTo: n) * gradientScale
-            let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
-            let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
-            store(mean, m + offset + i, upTo: n)
-            store(square, v + offset + i, upTo: n)
-            let denominator = square.squareRoot() * inverseRoot + epsilon
-            store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+        ThreadTeam.forEachElements(values.count) { range in
+            forEachBlock(range) { i, n in
+                let gradient = Lanes(at: g + i, upTo: n) * gradientScale
+                let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
+                let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
+                store(mean, m + offset + i, upTo: n)
+                store(square, v + offset + i, upTo: n)
+                let denominator = square.squareRoot() * inverseRoot + epsilon
+                store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+            }
         }
     }
 

@@ -183,7 +183,7 @@ final class TrainRun {
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
             data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: owesEvaluation,
             threads: BLAS.threads,
-            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best)
+            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best, text: setup.records.text)
     }
 
     /// Epochs done with a step, as a fraction; of the last step that was done where none is given.

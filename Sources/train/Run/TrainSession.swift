@@ -18,7 +18,9 @@ struct TrainSession {
         let setup = try RunSetup(config)
         for note in setup.notes { Console.log.info("\(note)") }
         let directory = try RunDirectory(path: config.outputDir)
-        let start = try directory.start(mode: mode, config: config, data: setup.source.fingerprint)
+        if let warning = setup.textWarning { Console.log.warning("\(warning)") }
+        let start = try directory.start(
+            mode: mode, config: config, data: setup.source.fingerprint, text: setup.records.text)
         if case .finished(let state) = start { return try touch(directory, state) }
         var by = config.training.validationBy
         if case .checkpoint(_, let state) = start { by = state.validationBy }

@@ -4,14 +4,14 @@ import Foundation
 import PipelineKit
 
 /// The place where a fitted codec goes.
-struct MelRVQDirectory {
+package struct MelRVQDirectory {
     let path: String
     private let lock: DirectoryLock
     private var configPath: String { path + "/config.json" }
     private var modelPath: String { path + "/model.safetensors" }
 
     /// What the directory holds before a fit.
-    enum Content {
+    package enum Content {
         case nothing
         /// The codec that the fit would make, with the description of its config.json.
         case same(JSONValue)
@@ -20,7 +20,7 @@ struct MelRVQDirectory {
     /// Opens the directory for writing, making it if need be.
     ///
     /// - Throws: `FileError`, a `Failure` where another program writes there.
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         self.path = path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         lock = try DirectoryLock(directory: path)
@@ -30,7 +30,7 @@ struct MelRVQDirectory {
     ///
     /// - Throws: a `Failure` (bad usage) for a codec of another kind, and without `replace` for one of another fit or for
     ///   files that no fit wrote.
-    func content(for identity: FitIdentity, replace: Bool) throws -> Content {
+    package func content(for identity: FitIdentity, replace: Bool) throws -> Content {
         guard access(configPath, F_OK) == 0 else {
             guard access(modelPath, F_OK) != 0 || replace else {
                 throw Failure(
@@ -65,14 +65,14 @@ struct MelRVQDirectory {
     }
 
     /// Tells make that what is there is up to date.
-    func touch() throws {
+    package func touch() throws {
         guard utimensat(AT_FDCWD, configPath, nil, 0) == 0 else { throw FileError("touch", configPath) }
     }
 
     /// Writes a codec in place of what is there.
     ///
     /// - Returns: the content of config.json.
-    func write(_ fit: MelRVQFit, identity: FitIdentity) throws -> JSONValue {
+    package func write(_ fit: MelRVQFit, identity: FitIdentity) throws -> JSONValue {
         if access(configPath, F_OK) == 0, unlink(configPath) != 0 { throw FileError("remove", configPath) }
         var writer = SafetensorsWriter()
         let shape = [fit.config.codebooks, fit.config.codebookSize, MelFrames.width]
