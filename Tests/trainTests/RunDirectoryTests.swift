@@ -220,10 +220,12 @@ private func start(
 
     @Test func `once a run is finished, what a stop has saved goes`() {
         let retention = Retention(interval: 2, limit: nil)
-        #expect(retention.removed(from: [2, 4, 5], best: nil, isFinished: true) == [5])
-        #expect(retention.removed(from: [2, 4, 5], best: 5, isFinished: true) == [])
-        #expect(Retention(interval: 2, limit: 1).removed(from: [2, 4], best: nil, isFinished: true) == [2])
-        #expect(Retention(interval: nil, limit: nil).removed(from: [3], best: nil, isFinished: true) == [3])
+        #expect(retention.removed(from: [2, 4, 5], best: nil, finalStep: 7) == [5])
+        #expect(retention.removed(from: [2, 4, 5], best: 5, finalStep: 7) == [])
+        // Of the last step there is final/ already, whether the step belongs to the rhythm or is the best.
+        #expect(retention.removed(from: [2, 4, 6], best: 6, finalStep: 6) == [6])
+        #expect(Retention(interval: 2, limit: 1).removed(from: [2, 4], best: nil, finalStep: 5) == [2])
+        #expect(Retention(interval: nil, limit: nil).removed(from: [3], best: nil, finalStep: 5) == [3])
     }
 
     @Test func `the room for checkpoints counts those that will stand at once`() throws {

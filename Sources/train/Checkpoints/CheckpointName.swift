@@ -38,8 +38,8 @@ struct CheckpointName: Sendable, Equatable {
     }
 
     /// Removes the checkpoints that a run no longer keeps.
-    static func prune(in run: String, retention: Retention, best: Int?, isFinished: Bool = false) throws {
-        for step in retention.removed(from: all(in: run).map(\.step), best: best, isFinished: isFinished) {
+    static func prune(in run: String, retention: Retention, best: Int?, finalStep: Int? = nil) throws {
+        for step in retention.removed(from: all(in: run).map(\.step), best: best, finalStep: finalStep) {
             // The state goes first: a checkpoint that is half removed must not look whole.
             let path = run + "/" + CheckpointName(step: step).name
             if unlink(path + "/" + TrainerState.fileName) != 0 { throw FileError("remove the old checkpoint", path) }

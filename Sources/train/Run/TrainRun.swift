@@ -104,7 +104,7 @@ final class TrainRun {
             mark = .now
         }
         try write("final")
-        try prune(isFinished: true)
+        try prune(finalStep: schedule.totalSteps)
     }
 
     /// Logs, evaluates and saves what is due after a step.
@@ -173,9 +173,9 @@ final class TrainRun {
             name: name)
     }
 
-    private func prune(isFinished: Bool = false) throws {
+    private func prune(finalStep: Int? = nil) throws {
         let retention = Retention(interval: training.saveSteps, limit: training.saveTotalLimit)
-        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step, isFinished: isFinished)
+        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step, finalStep: finalStep)
     }
 
     private func state() throws -> TrainerState {
