@@ -1,5 +1,5 @@
 // The two directories that ingest writes, split at the same rows. Shards are built here; how they get onto the disk is
-// ShardDirectoryWriter's.
+// ShardDirectoryWriter's, on another thread while the next shards are built.
 
 import Foundation
 import PipelineKit
@@ -79,14 +79,14 @@ final class IngestOutput {
     }
 
     /// Whether a row is too large for any shard.
-    func isTooLarge(_ audioSample: [UInt8]) -> Bool {
-        audioBuilder.rawByteCount(ofSingle: audioSample.count) > IngestOptions.largestShard
+    func isTooLarge(_ audioSample: MDSEncodedRow) -> Bool {
+        audioBuilder.rawByteCount(ofSingle: audioSample.byteCount) > IngestOptions.largestShard
     }
 
     /// Whether the shard in hand must be closed before a row.
-    func isFull(for audioSample: [UInt8], of row: PreparedRow.Content) -> Bool {
+    func isFull(for audioSample: MDSEncodedRow, of row: PreparedRow.Content) -> Bool {
         audioBuilder.sampleCount > 0
-            && (audioBuilder.isFull(for: audioSample.count)
+            && (audioBuilder.isFull(for: audioSample.byteCount)
                 || kept.seconds + row.counts.seconds > RowPreparer.longestRowSeconds
                 || textBytes + row.textBytes > Self.mostTextBytes)
     }
@@ -95,25 +95,33 @@ final class IngestOutput {
     var isEmpty: Bool { audioBuilder.sampleCount == 0 }
 
     /// Adds a row to the shard in hand.
-    func append(samples: [UInt8], audio: [UInt8], of row: PreparedRow.Content) throws {
-        try sampleBuilder.append(encoded: samples)
-        try audioBuilder.append(encoded: audio)
+    func append(samples: MDSEncodedRow, audio: MDSEncodedRow, of row: PreparedRow.Content) throws {
+        try sampleBuilder.append(samples)
+        try audioBuilder.append(audio)
         kept.add(row.counts)
         textBytes += row.textBytes
     }
 
-    /// Writes the shard in hand to both directories, samples first. A shard that is there with the same bytes stays.
-    func close(_ state: ResumeState, input: JSONObject) throws {
-        for (writer, builder) in [(samples, sampleBuilder), (audio, audioBuilder)] {
-            let shard = try builder.finish()
-            let key = key(writer, number, state, input)
-            if let old = try writer.sidecar(number), old.key == key,
-                IngestCounts.Kept(json: .object(old.counts)) == kept,
-                old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits }), isSound(old.shard, in: writer)
-            {
-                continue
+    /// Closes the shard in hand and begins to write it to both directories, samples first. A shard that is there with
+    /// the same bytes stays. Until `sealer.finish` returns, the writers are the sealer's.
+    ///
+    /// - Parameter before: called before the first of the two is written, on another thread.
+    func close(
+        _ state: ResumeState, input: JSONObject, through sealer: ShardSealer, before: @escaping () throws -> Void
+    ) throws {
+        let shards = [try sampleBuilder.finish(), try audioBuilder.finish()]
+        try sealer.seal(shards, as: number) { [self, number, kept] sealed in
+            try before()
+            for (writer, shard) in zip([samples, audio], sealed) {
+                let key = key(writer, number, state, input)
+                if let old = try writer.sidecar(number), old.key == key,
+                    IngestCounts.Kept(json: .object(old.counts)) == kept,
+                    old.shard.raw.xxh64 == shard.info.raw.xxh64, isSound(old.shard, in: writer)
+                {
+                    continue
+                }
+                try writer.write(shard, as: number, key: key, counts: kept.json, resume: state.json)
             }
-            try writer.write(shard, as: number, key: key, counts: kept.json, resume: state.json)
         }
         number += 1
         kept = IngestCounts.Kept()

@@ -140,8 +140,16 @@ public final class ShardDirectoryWriter {
     public func write(
         _ shard: MDSRawShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:]
     ) throws -> ShardSidecar {
-        precondition(shard.configuration == configuration, "a shard of another configuration than its directory's")
-        let sealed = try shard.sealed(as: number)
+        try write(try shard.sealed(as: number), as: number, key: key, counts: counts, resume: resume)
+    }
+
+    /// Writes a shard that is compressed and hashed, then its sidecar. Both are on disk when it returns.
+    @discardableResult
+    public func write(
+        _ sealed: MDSSealedShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:]
+    ) throws -> ShardSidecar {
+        precondition(
+            sealed.info.configuration == configuration, "a shard of another configuration than its directory's")
         let sidecar = ShardSidecar(key: key, shard: sealed.info, counts: counts, resume: resume)
         try begin()
         try remove(ShardSidecar.basename(number))
