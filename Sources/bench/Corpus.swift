@@ -23,7 +23,7 @@ struct Corpus {
             let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(example)/\(name)")))
             let clip = try AudioDecoder(bytes: bytes, source: name)
             let rate = clip.info.sampleRate
-            speech += PolyphaseResampler().resample(try clip.decodeMono(), from: rate, to: 24_000)
+            speech += FourierResampler().resample(try clip.decodeMono(), from: rate, to: 24_000)
         }
         self.speech = speech
     }
@@ -39,7 +39,7 @@ struct Corpus {
     func write(_ name: String, clips: Int, seconds: Int, rate: Int, role: String) throws -> String {
         var rows = ""
         for number in 0..<clips {
-            let samples = PolyphaseResampler().resample(clip(number, seconds: seconds), from: 24_000, to: rate)
+            let samples = FourierResampler().resample(clip(number, seconds: seconds), from: 24_000, to: rate)
             let path = "\(directory)/\(name)-\(number).flac"
             let integers = samples.map { Int32(max(-32_768, min(32_767, ($0 * 32_767).rounded()))) << 16 }
             try AtomicFile.write(
