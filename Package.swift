@@ -38,7 +38,7 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
-        .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
+        .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -51,7 +51,7 @@ let package = Package(
         program("tokenize"),
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect"),
-        program("bench"),
+        program("bench", ["CZstd"]),
         .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
