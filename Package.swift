@@ -56,6 +56,7 @@ let package = Package(
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
         program("bench", ["CZstd"]),
+        program("mutate", ["CMalloc"]),
         program("torture"),
         .target(name: "DiskFaults", path: "Tests/DiskFaults"),
         .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
@@ -68,7 +69,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ingest", "featurize", "tokenize", "train", "inspect", "torture", "PipelineKit", "TestSupport",
+                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "torture", "PipelineKit",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -20,7 +20,7 @@ private func data(_ digest: String, codes: [String] = ["c0", "c1"]) -> DataFinge
 
 private func state(step: Int) -> TrainerState {
     TrainerState(
-        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
+        step: step, totalSteps: 12, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
         validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25,
         best: BestCheckpoint(step: 2, validationLoss: 1.25))
 }

@@ -38,7 +38,7 @@ public struct StageSummary: Sendable {
             Console.log.info(
                 "\(shards) shards\(skippedNote), \(samples) samples, \(megabytes) MB in \(Progress.clock(seconds))")
         }
-        if flags.json { Console.print(json.pythonDump(ascii: false)) }
+        if flags.json { Console.print(json) }
     }
 }
 

@@ -61,7 +61,7 @@ struct FitCommand: ParsableCommand {
             let summary: JSONValue = [
                 "stage": "tokenize fit", "codec": codec.record.json, "lost": config["lost"] ?? .null,
             ]
-            Console.print(summary.pythonDump(ascii: false))
+            Console.print(summary)
         } else if !flags.quiet, let lost = config["lost"] {
             Console.print(fitTable(codec.record, lost))
         }

@@ -23,7 +23,7 @@ extension LoRAOptions {
 
     init(_ section: ConfigSection<LoRAKey>) throws {
         let defaults = LoRAOptions()
-        r = try section.int(.r, in: 1...Int.max) ?? defaults.r
+        r = try section.int(.r, in: 1...Int(Int32.max)) ?? defaults.r
         alpha = try section.number(.alpha, "above 0", where: { $0 > 0 }) ?? defaults.alpha
         dropout =
             try section.number(.dropout, "at least 0 and below 1", where: { $0 >= 0 && $0 < 1 }) ?? defaults.dropout

@@ -90,7 +90,8 @@ extension ModelSource {
 
 extension TrainingOptions {
     init(_ section: ConfigSection<TrainingKey>) throws {
-        let some = 1...Int.max
+        // Products of two numbers of steps, rows or checkpoints must not overflow.
+        let some = 1...Int(Int32.max)
         let isNotNegative = { (value: Double) in value >= 0 }
         let isFraction = { (value: Double) in value >= 0 && value < 1 }
         let defaults = TrainingOptions()
@@ -109,7 +110,7 @@ extension TrainingOptions {
         }
         learningRate = rate
         scheduler = try section.choice(.scheduler, of: Scheduler.self) ?? defaults.scheduler
-        warmupSteps = try section.int(.warmupSteps, in: 0...Int.max) ?? defaults.warmupSteps
+        warmupSteps = try section.int(.warmupSteps, in: 0...some.upperBound) ?? defaults.warmupSteps
         weightDecay = try section.number(.weightDecay, "at least 0", where: isNotNegative) ?? defaults.weightDecay
         adamBeta1 = try section.number(.adamBeta1, "at least 0 and below 1", where: isFraction) ?? defaults.adamBeta1
         adamBeta2 = try section.number(.adamBeta2, "at least 0 and below 1", where: isFraction) ?? defaults.adamBeta2
