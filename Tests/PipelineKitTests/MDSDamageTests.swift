@@ -78,6 +78,21 @@ import Testing
         }
     }
 
+    @Test func `a raw size that the frame contradicts is refused before memory is taken for it`() throws {
+        try withCopy(of: "zstd") { directory in
+            let path = directory + "/index.json"
+            let text = try String(decoding: Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+            let size = try MDSReader(directory: directory).shards[0].raw.byteCount
+            let changed = text.replacingOccurrences(of: "\"bytes\": \(size)", with: "\"bytes\": 400000000")
+            #expect(changed != text)
+            try write(Array(changed.utf8), to: path)
+            let reader = try MDSReader(directory: directory, verifyHashes: false)
+            #expect { try reader.shard(0) } throws: {
+                Failure($0).what == "the zstd frame states \(size) bytes, the index says 400000000"
+            }
+        }
+    }
+
     /// The bytes of the first plain shard, changed, as an error of the reader.
     private func error(_ change: (inout [UInt8]) -> Void) throws -> Failure? {
         var result: Failure?

@@ -64,6 +64,13 @@ public enum Zstd {
         }
     }
 
+    /// The content size that a frame states in its header; nil where it states none or is no frame.
+    public static func statedContent(of frame: UnsafeRawBufferPointer) -> Int? {
+        // The two largest numbers stand for no size and no frame.
+        let size = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+        return size > UInt64(Int.max) ? nil : Int(size)
+    }
+
     /// The most bytes that a frame of `frameBytes` can hold: a block of 128 KiB takes at least 4 bytes (RFC 8878, 3.1.1.2).
     public static func largestContent(frameBytes: Int) -> Int {
         frameBytes / 4 * (128 << 10)

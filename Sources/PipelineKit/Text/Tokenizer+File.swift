@@ -65,13 +65,13 @@ extension Tokenizer {
     /// - Throws: `Failure` or `TokenizerError` where the record is absent or the copy is another file.
     public static func load(samplesDirectory directory: String) throws -> Tokenizer {
         let stagePath = directory + "/stage.json"
-        let stage = try MappedFile(path: stagePath)
-        let json = try withExtendedLifetime(stage) { try JSONValue(parsing: stage.bytes) }
+        let json = try JSONValue(contentsOfFile: stagePath)
         guard let text = json["text"] else {
             throw Failure(
                 .badData, "no text record", at: stagePath.escapedForTerminal, remedy: "name a samples directory")
         }
-        let record = try TextRecord(json: text, path: stagePath)
+        var record = try TextRecord(json: text, path: stagePath)
+        record.normalization = .none  // of the texts, not of the vocabulary
         let path = record.kind == .byteLevel ? stagePath : directory + "/tokenizer.json"
         let tokenizer = record.kind == .byteLevel ? Tokenizer.byteLevel : try load(path: path)
         guard tokenizer.record == record else {

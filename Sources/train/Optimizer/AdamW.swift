@@ -63,14 +63,16 @@ final class AdamW {
         else { return }
         let beta1 = options.beta1, beta2 = options.beta2, epsilon = options.epsilon
         let inverseRoot = 1 / rootCorrection
-        forEachBlock(values.count) { i, n in
-            let gradient = Lanes(at: g + i, upTo: n) * gradientScale
-            let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
-            let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
-            store(mean, m + offset + i, upTo: n)
-            store(square, v + offset + i, upTo: n)
-            let denominator = square.squareRoot() * inverseRoot + epsilon
-            store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+        ThreadTeam.forEachElements(values.count) { range in
+            forEachBlock(range) { i, n in
+                let gradient = Lanes(at: g + i, upTo: n) * gradientScale
+                let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
+                let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
+                store(mean, m + offset + i, upTo: n)
+                store(square, v + offset + i, upTo: n)
+                let denominator = square.squareRoot() * inverseRoot + epsilon
+                store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+            }
         }
     }
 
@@ -82,29 +84,40 @@ final class AdamW {
 
     // MARK: - Checkpoints
 
-    /// Writes the moments, by tensor name with `.m` and `.v`, and the step count.
+    /// What is saved of a trained tensor: its moments, and its values where the checkpoint holds them rounded.
+    private func states(_ entry: ParameterStore.Entry) -> [(name: String, values: UnsafeBufferPointer<Float>)] {
+        let moments = [
+            (entry.name + ".m", slice(firstMoments, entry)), (entry.name + ".v", slice(secondMoments, entry)),
+        ]
+        if entry.storedType == .float32 { return moments }
+        return moments + [(entry.name + ".master", UnsafeBufferPointer(parameters.values(entry)))]
+    }
+
+    /// Writes the moments, by tensor name with `.m` and `.v`, the unrounded values of tensors that checkpoints hold in a
+    /// narrower type with `.master`, and the step count.
     /// - Throws: `FileError`.
     func save(to path: String) throws {
         var writer = SafetensorsWriter(metadata: [("format", "pt"), ("step", String(stepCount))])
         for entry in parameters.entries where entry.isTrained {
-            writer.add(entry.name + ".m", shape: entry.shape, borrowing: slice(firstMoments, entry))
-            writer.add(entry.name + ".v", shape: entry.shape, borrowing: slice(secondMoments, entry))
+            for (name, values) in states(entry) { writer.add(name, shape: entry.shape, borrowing: values) }
         }
         try writer.write(to: path)
     }
+
+    /// More steps than anyone takes; what a file states beyond is damage.
+    private static let largestStepCount = 1 << 40
 
     /// Reads what `save` wrote for a model with the same tensors.
     /// - Throws: `FileError`, `SafetensorsError`, `CheckpointError`. The optimizer is then left as it was.
     func load(from path: String) throws {
         let file = try SafetensorsFile(path: path)
         guard let text = file.metadata.first(where: { $0.key.utf8.elementsEqual("step".utf8) })?.value,
-            let steps = Int(text), steps >= 0
+            let steps = Int(text), (0..<Self.largestStepCount).contains(steps)
         else { throw SafetensorsError(path: path, .header("it has no step count: not an optimizer's state")) }
         var error = CheckpointError(path: path)
         var found: [(SafetensorsTensor, UnsafeMutableBufferPointer<Float>)] = []
         for entry in parameters.entries where entry.isTrained {
-            for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)] {
-                let name = entry.name + suffix
+            for (name, values) in states(entry) {
                 guard let tensor = file.tensor(name) else {
                     error.missing.append(name)
                     continue
@@ -118,7 +131,10 @@ final class AdamW {
                         path: path, tensor: name,
                         .elementType(got: tensor.elementType.safetensorsName, expected: "F32"))
                 }
-                found.append((tensor, UnsafeMutableBufferPointer(mutating: slice(moments, entry))))
+                guard tensor.holdsMoments(nonNegative: name.utf8.suffix(2).elementsEqual(".v".utf8)) else {
+                    throw SafetensorsError(path: path, tensor: name, .tensor("holds a value that is no moment"))
+                }
+                found.append((tensor, UnsafeMutableBufferPointer(mutating: values)))
             }
         }
         let names = Set(found.map { Array($0.0.name.utf8) })
@@ -139,9 +155,8 @@ final class AdamW {
                 return "the step count"
             }
             for entry in parameters.entries where entry.isTrained {
-                for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)]
-                where !file.holds(entry.name + suffix, shape: entry.shape, slice(moments, entry)) {
-                    return entry.name + suffix
+                for (name, values) in states(entry) where !file.holds(name, shape: entry.shape, values) {
+                    return name
                 }
             }
             return nil
@@ -152,5 +167,15 @@ final class AdamW {
         _ moments: UnsafeMutableBufferPointer<Float>, _ entry: ParameterStore.Entry
     ) -> UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(rebasing: moments[entry.offset..<entry.offset + entry.count])
+    }
+}
+
+extension SafetensorsTensor {
+    /// Whether all values of an F32 tensor are finite; of second moments, which are means of squares, also not negative.
+    fileprivate func holdsMoments(nonNegative: Bool) -> Bool {
+        (0..<count).allSatisfy { index in
+            let value = bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+            return value.isFinite && (!nonNegative || value >= 0)
+        }
     }
 }
