@@ -32,6 +32,26 @@ import Testing
         }
     }
 
+    @Test func `a file that comes again is told alike, another of the same size is not`() throws {
+        try IngestHarness.run { harness in
+            let loader = ClipLoader(
+                root: try AudioRoot(directory: harness.directory, isFence: false), minDuration: 0.1, maxDuration: 30)
+            func load(_ name: String) throws -> LoadedClip {
+                try loader.load(ClipRequest(source: .path(name), isOut: false))
+            }
+            try harness.write(
+                AudioEncoder.wav16([Float](repeating: 0.5, count: 8_000), channels: 1, sampleRate: 8_000, source: "x"),
+                "loud.wav")
+            try harness.write(
+                AudioEncoder.wav16([Float](repeating: 0, count: 8_000), channels: 1, sampleRate: 8_000, source: "x"),
+                "silent.wav")
+            let first = try load("loud.wav"), second = try load("loud.wav")
+            #expect(first.digest == second.digest && first.digest == XXH64.hash(first.bytes))
+            #expect(second.content.frames == 8_000 && second.content.peak == 0.5)
+            for _ in 0..<2 { #expect(throws: Reject.self) { try load("silent.wav") } }
+        }
+    }
+
     @Test func `a segment of integers becomes FLAC with the same samples`() throws {
         try IngestHarness.run { harness in
             let bytes = try harness.writeTone("a.wav", seconds: 2)

@@ -80,34 +80,42 @@ final class RawMemory {
         if let pages { IdlePages.give(pages) } else { free(bytes.baseAddress) }
     }
 
-    /// Makes the block longer; it may move. One with pages of its own is not copied.
+    /// Makes the block longer; it may move.
     func grow(to byteCount: Int) throws {
         precondition(byteCount >= bytes.count, "a block of memory only grows")
-        guard let old = pages else {
+        if let pages, pages.count >= byteCount {
+            bytes = UnsafeMutableRawBufferPointer(rebasing: pages[..<byteCount])
+        } else if let pages, !IdlePages.hold(byteCount) {
+            let size = Self.rounded(byteCount)
+            guard let address = grow_mapping(pages.baseAddress, pages.count, size), address != MAP_FAILED else {
+                throw Self.noMemory(byteCount)
+            }
+            madvise(address, size, MADV_HUGEPAGE)
+            let moved = UnsafeMutableRawBufferPointer(start: address, count: size)
+            self.pages = moved
+            bytes = UnsafeMutableRawBufferPointer(rebasing: moved[..<byteCount])
+        } else {
+            // Copying is cheaper than new pages, which the kernel fills with zeros.
             let larger = try RawMemory(byteCount: byteCount)
             larger.bytes.copyMemory(from: UnsafeRawBufferPointer(bytes))
             swap(&bytes, &larger.bytes)
             swap(&pages, &larger.pages)
-            return
         }
-        var new = old
-        if byteCount > old.count {
-            guard let address = grow_mapping(old.baseAddress, old.count, byteCount), address != MAP_FAILED else {
-                throw Self.noMemory(byteCount)
-            }
-            new = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
-            madvise(address, byteCount, MADV_HUGEPAGE)
-        }
-        pages = new
-        bytes = UnsafeMutableRawBufferPointer(rebasing: new[..<byteCount])
     }
 
     private static func map(_ byteCount: Int) throws -> UnsafeMutableRawBufferPointer {
-        let address = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        let size = rounded(byteCount)
+        let address = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let address, address != MAP_FAILED else { throw noMemory(byteCount) }
         // A wish: where there are no huge pages, small ones do.
-        madvise(address, byteCount, MADV_HUGEPAGE)
-        return UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+        madvise(address, size, MADV_HUGEPAGE)
+        return UnsafeMutableRawBufferPointer(start: address, count: size)
+    }
+
+    /// Up to a quarter more, so that blocks of about one size are of one size. What is not touched takes no memory.
+    private static func rounded(_ byteCount: Int) -> Int {
+        let step = max(1, (1 << (Int.bitWidth - 1 - byteCount.leadingZeroBitCount)) / 4)
+        return (byteCount + step - 1) / step * step
     }
 
     private static func noMemory(_ byteCount: Int) -> Failure {
@@ -128,11 +136,15 @@ private enum IdlePages {
 
     /// The smallest that hold `byteCount` bytes, but not many times as much.
     static func take(_ byteCount: Int) -> UnsafeMutableRawBufferPointer? {
-        idle.withLock { idle in
-            let fitting = idle.indices.filter { (byteCount...4 * byteCount).contains(idle[$0].buffer.count) }
-            let best = fitting.min { idle[$0].buffer.count < idle[$1].buffer.count }
-            return best.map { idle.remove(at: $0) }
-        }?.buffer
+        idle.withLock { idle in best(for: byteCount, of: idle).map { idle.remove(at: $0) } }?.buffer
+    }
+
+    /// Whether `take` would find some now.
+    static func hold(_ byteCount: Int) -> Bool { idle.withLock { best(for: byteCount, of: $0) } != nil }
+
+    private static func best(for byteCount: Int, of idle: [Pages]) -> Int? {
+        idle.indices.filter { (byteCount...4 * byteCount).contains(idle[$0].buffer.count) }
+            .min { idle[$0].buffer.count < idle[$1].buffer.count }
     }
 
     /// Takes pages back; the oldest go to the kernel where there are too many.
