@@ -24,7 +24,9 @@ func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "sawt",
     products: [
-        .library(name: "PipelineKit", targets: ["PipelineKit"])
+        .library(name: "PipelineKit", targets: ["PipelineKit"]),
+        // Preloaded by tests.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -54,6 +56,8 @@ let package = Package(
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
         program("bench"),
+        program("torture"),
+        .target(name: "DiskFaults", path: "Tests/DiskFaults"),
         .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
@@ -63,7 +67,9 @@ let package = Package(
         tests(of: "inspect"),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["ingest", "featurize", "tokenize", "train", "inspect", "PipelineKit", "TestSupport"]),
+            dependencies: [
+                "ingest", "featurize", "tokenize", "train", "inspect", "torture", "PipelineKit", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

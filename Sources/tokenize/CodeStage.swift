@@ -2,6 +2,7 @@
 // encoded, one clip at a time. The loop over shards is PipelineKit's.
 
 import Codecs
+import Foundation
 import PipelineKit
 
 /// The stage that writes `codes/`.
@@ -47,6 +48,15 @@ struct CodeStage: ShardStage {
             ("audio_ids", .array(codes.ids, shape: [codec.codebooks, codes.frames])),
             ("audio_ids_start", .array(codes.starts)),
         ])
+    }
+
+    let outputName = "the codes"
+
+    /// A code takes the bits of its codebook: zstd squeezes the rest out of the 16 that it is stored in.
+    func estimatedBytes(of row: MDSRow) -> Int {
+        let clips = (try? StoredClip.clips(of: row)) ?? []
+        let codes = clips.reduce(0) { $0 + $1.claimedSeconds } * codec.frameRate * Double(codec.codebooks)
+        return Int(codes * log2(Double(codec.codebookSize)) / 8)
     }
 
     func counts(of output: MDSRow) throws -> JSONObject {

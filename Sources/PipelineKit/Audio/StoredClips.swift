@@ -43,6 +43,12 @@ extension StoredClip {
         }
     }
 
+    /// How long the clip is by its header; 0 where that cannot be read or claims nothing.
+    public var claimedSeconds: Double {
+        guard let info = try? AudioDecoder(bytes: bytes, source: "").info else { return 0 }
+        return Double(info.claimedFrames ?? 0) / Double(info.sampleRate)
+    }
+
     /// Decodes the clip, averages its channels and converts it. // (S)
     ///
     /// - Throws: `AudioError` without a source: the caller knows shard, sample and number. There is no bound on the length;

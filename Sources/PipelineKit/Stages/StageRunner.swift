@@ -136,6 +136,7 @@ final class StageRunner<Stage: ShardStage> {
             Console.log.info("\(keys.count - todo.count) of \(keys.count) shards are done already")
         }
         let waiting = todo.reduce(0) { $0 + reader.shards[$1].sampleCount }
+        try checkRoom(samples: waiting, first: todo[0])
         let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
         defer { progress.finish() }
         var next = todo[...]
@@ -145,6 +146,25 @@ final class StageRunner<Stage: ShardStage> {
             next: { next.popFirst() },
             transform: { [reader] number in (number, try reader.shard(number)) },
             drain: { number, shard in try process(shard, as: number, key: keys[number], progress) })
+    }
+
+    /// Samples on which the estimate of the output's size rests.
+    private static var sampled: Int { 256 }
+
+    /// Checks that there is room for the output of so many samples, by the first ones of the first shard to be done.
+    private func checkRoom(samples: Int, first number: Int) throws {
+        let shard = try reader.shard(number)
+        let count = min(shard.count, Self.sampled)
+        guard count > 0 else { return }
+        let bytes = try (0..<count).reduce(0) { sum, sample in
+            // A sample that cannot be read is told when its turn comes.
+            try Interrupt.check()
+            let row = try? shard.row(sample, columns: stage.inputColumns)
+            return sum + (row.map(stage.estimatedBytes) ?? 0)
+        }
+        try FreeSpace.check(
+            writer.directory, holds: Int(Double(bytes) / Double(count) * Double(samples)), of: stage.outputName,
+            remedy: "choose another --output")
     }
 
     private enum Outcome: Sendable {
