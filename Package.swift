@@ -16,15 +16,17 @@ func program(_ name: String, _ more: [Target.Dependency] = []) -> Target {
 }
 
 /// The tests of one target.
-func tests(of name: String) -> Target {
+func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
     let shared: [Target.Dependency] = name == "PipelineKit" ? ["TestSupport"] : ["PipelineKit", "TestSupport"]
-    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared)
+    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared + more)
 }
 
 let package = Package(
     name: "sawt",
     products: [
-        .library(name: "PipelineKit", targets: ["PipelineKit"])
+        .library(name: "PipelineKit", targets: ["PipelineKit"]),
+        // Preloaded by tests.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -38,7 +40,8 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
-        .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
+        system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
+        .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -48,22 +51,26 @@ let package = Package(
             ]),
         program("ingest"),
         program("featurize"),
-        program("tokenize"),
+        .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
+        program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
-        program("inspect"),
-        program("bench"),
+        program("inspect", ["Codecs", "CPNG"]),
+        program("bench", ["CZstd"]),
         program("mutate", ["CMalloc"]),
-        .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
+        program("torture"),
+        .target(name: "DiskFaults", path: "Tests/DiskFaults"),
+        .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
         tests(of: "featurize"),
-        tests(of: "tokenize"),
+        tests(of: "tokenize", ["Codecs"]),
         tests(of: "train"),
         tests(of: "inspect"),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "PipelineKit", "TestSupport",
+                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "torture", "PipelineKit",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -21,6 +21,8 @@ final class IngestRun {
     var counts = IngestCounts()
     var ids = SeenIDs()
     private var excludedCount = 0
+    /// The number of the shard that is being written.
+    private var closing: Int?
 
     /// Checks paths and options, surveys the manifest, opens the output. Writes nothing yet.
     init(_ options: IngestOptions, afterShard: @escaping (Int) throws -> Void = { _ in }) throws {
@@ -37,12 +39,15 @@ final class IngestRun {
         preparer = RowPreparer(
             manifestPath: options.manifest,
             layout: try ConversationLayout(tokenizer: tokenizer, path: options.tokenizer ?? "the byte vocabulary"),
-            clips: clips, text: options.text, keepsTextOnly: options.keepTextOnly)
+            clips: clips, text: options.text, normalization: options.normalization,
+            keepsTextOnly: options.keepTextOnly)
         excluded = try ExcludedIDs(path: options.exclude)
         survey = try ManifestSurvey(path: options.manifest, limit: options.limit, clips: clips)
         input = ["digest": .string(survey.digest), "audio_root": .string(root.directory)]
+        var record = tokenizer.record
+        record.normalization = options.normalization
         output = try IngestOutput(
-            options, options: options.shaping(excluded: excluded.digest), input: input, text: tokenizer.record)
+            options, options: options.shaping(excluded: excluded.digest), input: input, text: record)
     }
 
     private static func checkOutput(_ path: String) throws {
@@ -72,7 +77,7 @@ final class IngestRun {
         var states = try resumableStates()
         if let last = states.last, !last.isFull {  // everything is there: nobody asks for its ids
             counts = last.counts
-            output.resume(at: states.count)
+            try output.resume(at: states.count)
             return try finish(resumed: states.count)
         }
         while true {
@@ -97,11 +102,30 @@ final class IngestRun {
         defer { progress.finish() }
         if counts.rows > 0 { progress.advance(by: Double(counts.rows)) }
         let first = output.number
+        let workers = WorkerPool(threads: options.workers)
+        let sealer = ShardSealer(workers: workers)
+        defer {
+            workers.shutDown()
+            sealer.shutDown()
+        }
+        do {
+            try readRows(reader, log, on: workers, sealer, progress)
+        } catch {
+            try sealer.finish()  // shards that were closed before the error stay
+            throw error
+        }
+        return output.number > first
+    }
+
+    private func readRows(
+        _ reader: ManifestReader, _ log: RejectLog, on workers: WorkerPool, _ sealer: ShardSealer,
+        _ progress: PipelineKit.Progress
+    ) throws {
         var fed = counts.rows
         var position = reader.position
         let (preparer, total) = (preparer, survey.rows)
         try orderedMap(
-            workers: options.workers,
+            on: workers, window: 4 * options.workers,
             next: {
                 try Interrupt.check()
                 guard fed < total, let row = try reader.next() else { return nil }
@@ -110,13 +134,14 @@ final class IngestRun {
             },
             transform: { try preparer.prepare($0) },
             drain: { row in
-                try take(row, behind: &position, log)
+                try take(row, behind: &position, log, sealer)
                 progress.advance()
             })
         guard position == survey.lastRow else { throw changed }
-        if !output.isEmpty { try close(at: survey.end, isFull: false, log) }
-        _ = try log.sync()
-        return output.number > first
+        if !output.isEmpty { try close(at: survey.end, isFull: false, log, sealer) }
+        _ = try log.mark()
+        try settle(sealer)
+        try log.sync()
     }
 
     private var changed: Failure {
@@ -126,7 +151,9 @@ final class IngestRun {
     }
 
     /// Gives a row its id and puts it where it belongs.
-    private func take(_ row: PreparedRow, behind position: inout ManifestPosition, _ log: RejectLog) throws {
+    private func take(
+        _ row: PreparedRow, behind position: inout ManifestPosition, _ log: RejectLog, _ sealer: ShardSealer
+    ) throws {
         let (id, isRenamed) = row.id.map { ids.assign($0) } ?? (nil, false)
         var outcome = row.outcome
         if let id, excluded.contains(id) {
@@ -143,12 +170,13 @@ final class IngestRun {
             let clips = try output.audio.configuration.encode(audio)
             if output.isTooLarge(clips) {
                 outcome = .rejected(
-                    Reject(.rowTooLarge, "\(clips.count) bytes of audio in one row"), seconds: content.counts.seconds)
+                    Reject(.rowTooLarge, "\(clips.byteCount) bytes of audio in one row"),
+                    seconds: content.counts.seconds)
             } else {
                 if output.isFull(for: clips, of: content) {
-                    try close(at: position, isFull: true, log)
+                    try close(at: position, isFull: true, log, sealer)
                 }
-                try output.append(samples: sample, audio: clips, of: content)
+                try output.append(samples: sample, audio: clips, of: content, id: id, row: row.row)
                 counts.kept.add(content.counts)
             }
         }
@@ -161,17 +189,27 @@ final class IngestRun {
         position = row.row.end
     }
 
-    private func close(at position: ManifestPosition, isFull: Bool, _ log: RejectLog) throws {
-        let state = ResumeState(position: position, rejects: try log.sync(), counts: counts, isFull: isFull)
-        let number = output.number
-        try output.close(state, input: input)
-        try afterShard(number)
+    private func close(
+        at position: ManifestPosition, isFull: Bool, _ log: RejectLog, _ sealer: ShardSealer
+    ) throws {
+        try settle(sealer)
+        let state = ResumeState(position: position, rejects: try log.mark(), counts: counts, isFull: isFull)
+        closing = output.number
+        // The sidecars vouch for the rejects too, so those come to the disk first.
+        try output.close(state, input: input, through: sealer) { try log.sync() }
+    }
+
+    /// Waits until the shard that was closed last is on the disk.
+    private func settle(_ sealer: ShardSealer) throws {
+        try sealer.finish()
+        if let number = closing { try afterShard(number) }
+        closing = nil
     }
 
     private func finish(resumed: Int) throws -> IngestSummary {
         var summary = IngestSummary(
-            counts: counts, shards: output.number, skipped: resumed, seconds: 0, bytes: 0, wasDone: false,
-            output: options.output)
+            counts: counts, text: output.textReport, shards: output.number, skipped: resumed, seconds: 0, bytes: 0,
+            wasDone: false, output: options.output)
         let share = counts.rejectedFraction
         let isEmpty = counts.kept.samples == 0
         if isEmpty || share > options.maxRejectFraction {

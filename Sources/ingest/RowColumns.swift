@@ -22,7 +22,8 @@ enum RowColumns {
 
     /// A row's columns and what it adds to the counts.
     static func content(
-        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip], textBytes: Int
+        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip], text: RowText,
+        textBytes: Int
     ) -> PreparedRow.Content {
         precondition(clips.count == sequence.isTarget.count, "a clip for each placeholder")
         var audio: [UInt8] = []
@@ -51,16 +52,18 @@ enum RowColumns {
             textBytes: textBytes,
             counts: IngestCounts.Kept(
                 samples: 1, clips: clips.count, targets: sequence.isTarget.count { $0 },
-                seconds: clips.reduce(0) { $0 + $1.seconds }))
+                seconds: clips.reduce(0) { $0 + $1.seconds }), text: text)
     }
 
     /// What `clips` says of a clip.
     private static func entry(_ request: ClipRequest, _ clip: LoadedClip) -> JSONValue {
         var entry: JSONObject = [
             "role": request.isOut ? "out" : "in", "path": request.path.map(JSONValue.string) ?? .null,
-            "sample_rate": .int(clip.sampleRate), "channels": .int(clip.channels), "frames": .int(clip.frames),
-            "seconds": .double(clip.seconds), "container": .string(clip.container), "bytes": .int(clip.bytes.count),
-            "hash": .string(XXH64.hash(clip.bytes).hexDigits),
+            "sample_rate": .int(clip.content.sampleRate), "channels": .int(clip.content.channels),
+            "frames": .int(clip.content.frames),
+            "seconds": .double(clip.seconds), "container": .string(clip.content.container),
+            "bytes": .int(clip.bytes.count),
+            "hash": .string(clip.digest.hexDigits),
         ]
         if let offset = request.offset {
             entry["offset"] = .double(offset)

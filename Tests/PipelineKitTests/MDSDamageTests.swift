@@ -197,7 +197,7 @@ import Testing
         let configuration = MDSConfiguration(columns: columns, compression: .none)
         let sample: [UInt8] = [1, 0, 0, 0, 2, 0, 0, 0, 0x78, 1, 2]
         let builder = MDSShardBuilder(configuration: configuration)
-        try builder.append(encoded: sample)
+        try builder.append(MDSEncodedRow(bytes: sample))
         let sealed = try builder.finish().sealed(as: 0)
         try withTemporaryDirectory { directory in
             try write(sealed.withBytes { Array($0) }, to: directory + "/shard.00000.mds")

@@ -172,11 +172,11 @@ extension PackedBatch {
     @Test func `a machine without the memory for a step is told before anything is loaded`() throws {
         let limit = try #require(MemoryCheck.limitBytes())
         #expect(limit > 1 << 27)
-        let fits = MemoryNeed(parameters: 1_000, trained: 500, activations: 300)
-        #expect(fits.total == 4_000 + 2_000 + 4_000 + 300)
+        let fits = MemoryNeed(held: 1_000, mapped: 70, trained: 500, activations: 300)
+        #expect(fits.total == 4_000 + 70 + 2_000 + 4_000 + 300)
         #expect(try MemoryCheck.run(fits).contains(" of "))
         #expect {
-            try MemoryCheck.run(MemoryNeed(parameters: limit / 4, trained: limit / 12, activations: 0))
+            try MemoryCheck.run(MemoryNeed(held: limit / 4, mapped: 0, trained: limit / 12, activations: 0))
         } throws: {
             Failure($0).status == .failed && Failure($0).remedy?.contains("gradient_checkpointing") == true
         }
@@ -198,6 +198,16 @@ extension PackedBatch {
                     model: model, optimizer: optimizer, state: state, in: root, name: "checkpoint-1", written: damage)
             }
             try save()
+            func inode(_ name: String) throws -> UInt64 {
+                var status = stat()
+                try #require(stat("\(root)/checkpoint-1/\(name)", &status) == 0)
+                return UInt64(status.st_ino)
+            }
+            // The same tensors again: only the state is written, the checkpoint stays whole meanwhile.
+            let inodes = try ["model.safetensors", "optimizer.safetensors", TrainerState.fileName].map(inode)
+            try save()
+            let again = try ["model.safetensors", "optimizer.safetensors", TrainerState.fileName].map(inode)
+            #expect(again[0] == inodes[0] && again[1] == inodes[1] && again[2] != inodes[2])
             let old = try directoryContent(root + "/checkpoint-1")
             model.parameters.values(model.parameters.entries[0])[0] += 1
             func flip(_ path: String, fromEnd: Int) throws {

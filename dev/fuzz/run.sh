@@ -18,9 +18,11 @@ package=$build/package
 mkdir -p "$package/Sources/fuzz"
 cp -u dev/fuzz/Package.swift "$package/"
 for module in PipelineKit CSndfile CSamplerate COpenBLAS CZstd CXXHash CZlib CMalloc; do
-    cp -ru "Sources/$module" "$package/Sources/"
+    rm -rf "${package:?}/Sources/$module"
+    cp -rp "Sources/$module" "$package/Sources/"
 done
-cp -u dev/fuzz/Harness.swift Sources/ingest/{RowParser,Reject,ManifestReader}.swift Sources/train/Config/*.swift \
+rm -f "$package"/Sources/fuzz/*
+cp -p dev/fuzz/Harness.swift Sources/ingest/{RowParser,Reject,ManifestReader}.swift Sources/train/Config/*.swift \
     Sources/train/Loss/{LossOptions,LabelCounts}.swift "$package/Sources/fuzz/"
 swift build --package-path "$package" -c release -Xswiftc -sanitize=fuzzer >"$build/build.log" 2>&1 || {
     grep -E "error" "$build/build.log" | sort -u >&2

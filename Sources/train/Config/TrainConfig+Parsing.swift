@@ -9,6 +9,7 @@ extension TrainConfig {
         var model: String?
         var dataPath: String?
         var outputDir: String?
+        var adapter: String?
         /// `key.path=value`, applied in order, before the flags above.
         var overrides: [String] = []
     }
@@ -61,8 +62,12 @@ extension TrainConfig {
         outputDir = try required(.outputDir, flags.outputDir, remedy: "name the run, here or with --output-dir DIR")
         training = try TrainingOptions(
             ConfigSection(root.node(.training), path: "training", file: file, known: known))
-        lora = try root.node(.lora).map {
-            try LoRAOptions(ConfigSection($0, path: "lora", file: file, known: known))
+        adapter = try flags.adapter ?? root.text(.adapter, expected: "a path")
+        lora = try LoRAOptions(root, adapter: adapter, file: file, known: known)
+        if lora != nil, !training.frozen.isEmpty {
+            throw ConfigError.contradiction(
+                "training.freeze beside an adapter, which freezes the whole base", location: file,
+                remedy: "remove one of them; lora.modules_to_save trains modules whole")
         }
         loss = try LossConfig(ConfigSection(root.node(.loss), path: "loss", file: file, known: known))
     }
@@ -125,23 +130,16 @@ extension TrainingOptions {
             ?? defaults.validationFraction
         validationBy = try section.choice(.validationBy, of: ValidationBy.self) ?? defaults.validationBy
         requirePretrained = try section.flag(.requirePretrained) ?? defaults.requirePretrained
-    }
-}
-
-extension LoRAOptions {
-    init(_ section: ConfigSection<LoRAKey>) throws {
-        let defaults = LoRAOptions()
-        r = try section.int(.r, in: 1...Int(Int32.max)) ?? defaults.r
-        alpha = try section.number(.alpha, "above 0", where: { $0 > 0 }) ?? defaults.alpha
-        dropout =
-            try section.number(.dropout, "at least 0 and below 1", where: { $0 >= 0 && $0 < 1 }) ?? defaults.dropout
-        targetMode = try section.choice(.targetMode, of: TargetMode.self) ?? defaults.targetMode
-        let names = "a list of module names"
-        targetModules = try section.list(.targetModules, expected: names, read: ConfigSection<LoRAKey>.string)
-        modulesToSave =
-            try section.list(.modulesToSave, expected: names, read: ConfigSection<LoRAKey>.string)
-            ?? defaults.modulesToSave
-        useRSLoRA = try section.flag(.useRSLoRA) ?? defaults.useRSLoRA
+        let words = ParameterGroup.words
+        let expected = "a list of " + words.map(\.word).joined(separator: ", ")
+        let groups = try section.list(.freeze, expected: expected) { node in
+            ConfigSection<TrainingKey>.string(node).flatMap { text in words.first { $0.word == text }?.groups }
+        }
+        let frozen = Set((groups ?? []).joined())
+        self.frozen = ParameterGroup.allCases.filter(frozen.contains)
+        if frozen.count == ParameterGroup.allCases.count, let node = section.node(.freeze) {
+            throw section.outOfRange(.freeze, node, expected: "something that is left to train")
+        }
     }
 }
 

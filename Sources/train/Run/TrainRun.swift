@@ -56,7 +56,7 @@ final class TrainRun {
         let adam = AdamW.Options(training)
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
-            (model, optimizer) = try Checkpoint.load(path, options: adam)
+            (model, optimizer) = try Checkpoint.load(path, setup: setup)
             guard optimizer.stepCount == saved.step else {
                 throw TrainerState.Unreadable(
                     path: "\(path)/\(TrainerState.fileName)",
@@ -80,8 +80,10 @@ final class TrainRun {
             peak: training.learningRate, scheduler: training.scheduler, warmupSteps: training.warmupSteps,
             totalSteps: plan.totalSteps(epochs: training.epochs, maxSteps: training.maxSteps))
         reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
-        metrics = try MetricsFile(path: directory.metricsPath, keepingStepsBelow: step)
-        events = try TensorBoardFile(path: directory.eventsPath, keepingStepsBelow: step)
+        metrics = try MetricsFile(
+            path: directory.metricsPath, keepingStepsBelow: step, owesEvaluation: owesEvaluation)
+        events = try TensorBoardFile(
+            path: directory.eventsPath, keepingStepsBelow: step, owesEvaluation: owesEvaluation)
         evaluation = Evaluation(data, training: training)
         console = RunConsole(reference: reference, steps: schedule.totalSteps - step)
     }
@@ -107,7 +109,7 @@ final class TrainRun {
             mark = .now
         }
         try write("final")
-        try prune()
+        try prune(finalStep: schedule.totalSteps)
     }
 
     /// Logs, evaluates and saves what is due after a step.
@@ -166,17 +168,19 @@ final class TrainRun {
     }
 
     private func write(_ name: String) throws {
-        if let tensor = model.parameters.firstNonFiniteParameter() {
+        if let tensor = model.parameters.firstNonFiniteTrainedParameter() {
             throw divergence("a parameter", rows: [], tensor)
         }
         try metrics.sync()
         try events.sync()
-        try Checkpoint.save(model: model, optimizer: optimizer, state: try state(), in: directory.path, name: name)
+        try Checkpoint.save(
+            model: model, optimizer: optimizer, state: try state(), base: setup.baseDirectory, in: directory.path,
+            name: name)
     }
 
-    private func prune() throws {
+    private func prune(finalStep: Int? = nil) throws {
         let retention = Retention(interval: training.saveSteps, limit: training.saveTotalLimit)
-        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step)
+        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step, finalStep: finalStep)
     }
 
     private func state() throws -> TrainerState {
@@ -186,7 +190,7 @@ final class TrainRun {
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
             data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: owesEvaluation,
             threads: BLAS.threads,
-            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best)
+            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best, text: setup.records.text)
     }
 
     /// Epochs done with a step, as a fraction; of the last step that was done where none is given.
