@@ -21,7 +21,7 @@ struct Material: Sendable {
         }
         for (name, source) in [
             ("mds", "mds"), ("text", "text"), ("streams", "streams"), ("audio", "audio"), ("higgs", "codec/checkpoint"),
-            ("model", "hf/base"),
+            ("model", "hf/base"), ("adapter", "hf/adapter"),
         ] {
             try FileManager.default.copyItem(atPath: "\(fixtures)/\(source)", toPath: folder(name))
         }
@@ -35,6 +35,11 @@ struct Material: Sendable {
         try makeManifests()
         try makeWork(programs)
         try makeRun(programs)
+        // A base in several files, with the index that names them.
+        let parts = ["--shard-bytes", "400000", "--output", folder("sharded")]
+        try programs.run(
+            "train", ["merge", "--model", folder("model"), "--adapter", folder("adapter")] + parts,
+            scratch: folder("scratch"))
     }
 
     // MARK: Manifests
