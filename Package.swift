@@ -16,9 +16,9 @@ func program(_ name: String, _ more: [Target.Dependency] = []) -> Target {
 }
 
 /// The tests of one target.
-func tests(of name: String) -> Target {
+func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
     let shared: [Target.Dependency] = name == "PipelineKit" ? ["TestSupport"] : ["PipelineKit", "TestSupport"]
-    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared)
+    return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared + more)
 }
 
 let package = Package(
@@ -40,6 +40,7 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
         .target(
             name: "PipelineKit",
@@ -50,17 +51,18 @@ let package = Package(
             ]),
         program("ingest"),
         program("featurize"),
-        program("tokenize"),
+        .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
+        program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
-        program("inspect"),
+        program("inspect", ["Codecs", "CPNG"]),
         program("bench"),
         program("torture"),
         .target(name: "DiskFaults", path: "Tests/DiskFaults"),
-        .target(name: "TestSupport", dependencies: ["PipelineKit"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
         tests(of: "featurize"),
-        tests(of: "tokenize"),
+        tests(of: "tokenize", ["Codecs"]),
         tests(of: "train"),
         tests(of: "inspect"),
         .testTarget(

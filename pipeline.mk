@@ -26,6 +26,7 @@ MODEL      ?=
 FEATURES   ?= auto
 WORK       ?= work
 OUTPUT_DIR ?= runs/tiny
+REPORT     ?= $(WORK)/report.html
 JOBS       ?= $(shell nproc 2>/dev/null || echo 1)
 
 INGEST_FLAGS    ?=
@@ -39,8 +40,8 @@ SWIFT_FLAGS := -Xswiftc -Xcc -Xswiftc -march=native
 BIN         := .build/release
 BUILT       := .build/.sawt-built
 SOURCES     := $(shell find Sources -type f 2>/dev/null) Package.swift
-PACKAGES    := libsndfile1-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev pkg-config
-MODULES     := sndfile samplerate openblas libzstd libxxhash zlib
+PACKAGES    := libsndfile1-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev libpng-dev pkg-config
+MODULES     := sndfile samplerate openblas libzstd libxxhash zlib libpng
 
 ## Places
 STAMPS     := $(WORK)/.options
@@ -99,6 +100,7 @@ help: ## this text
 	    CONFIG "the training config [$(CONFIG)]" MODEL "a checkpoint directory to start from [the config's]" \
 	    FEATURES "auto, yes or no: run featurize [$(FEATURES): asks the model's config]" \
 	    WORK "where the shards go [$(WORK)]" OUTPUT_DIR "where the run goes [$(OUTPUT_DIR)]" \
+	    REPORT "where the page goes [$(REPORT)]" \
 	    JOBS "workers of the data stages [$(JOBS)]" \
 	    "STAGE_FLAGS" "more flags: INGEST_FLAGS, FEATURIZE_FLAGS, TOKENIZE_FLAGS, TRAIN_FLAGS"
 
@@ -193,12 +195,15 @@ $(FINAL): $(STAMPS)/train
 	@$(call ran,train)
 
 ## Looking and checking
-.PHONY: check inspect
+.PHONY: check inspect report
 check: $(WORK)/samples/index.json $(WORK)/codes/index.json $(STAMPS)/features-for-train ## the trainer's preflight: a table of what would break
 	$(BIN)/train check $(model_flags)
 
 inspect: $(BUILT) ## what WORK holds
 	@$(BIN)/inspect "$(WORK)"
+
+report: $(WORK)/samples/index.json $(WORK)/codes/index.json ## one page about WORK, to read and hear in a browser -> REPORT
+	@$(BIN)/inspect "$(WORK)" --html "$(REPORT)" $(if $(CODEC),--codec "$(CODEC)")
 
 ## Tests
 # A scratch folder of their own: testable builds and the programs' builds would undo each other.

@@ -29,6 +29,9 @@ struct IngestCommand: ParsableCommand {
                 ingest --data-path train.jsonl --output work \\
                        --max-duration 60 --keep-text-only
 
+              Texts out of PDFs, with presentation forms and invisible marks in them:
+                ingest --data-path train.jsonl --output work --normalize arabic
+
             A ROW, over several lines only here:
               {"id": "0001", "speaker": "amal", "messages": [
                 {"role": "user", "content": [
@@ -76,6 +79,15 @@ struct IngestCommand: ParsableCommand {
     @Flag(help: "Keep rows without audio to learn from.")
     var keepTextOnly = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Change the texts before they are tokenized: a list of presentation-forms, zero-width, tatweel, \
+            harakat=strip, digits=ascii or digits=arabic-indic, nfc; arabic is presentation-forms, zero-width, tatweel \
+            and nfc (default: none).
+            """, valueName: "rules"))
+    var normalize: String?
+
     @Option(help: ArgumentHelp("Raw size of a shard of audio: 64MiB, 512KiB; 1GiB at most.", valueName: "size"))
     var shardSize = ByteCount(bytes: 64 << 20)
 
@@ -116,6 +128,7 @@ struct IngestCommand: ParsableCommand {
         options.maxDuration = maxDuration
         options.text = TextLimits(minimum: minText, maximum: maxText)
         options.keepTextOnly = keepTextOnly
+        options.normalization = try normalize.map { try TextNormalization(parsing: $0) } ?? .none
         options.shardSize = shardSize.bytes
         options.maxRejectFraction = maxRejectFraction
         options.limit = limit

@@ -40,6 +40,8 @@ struct IngestOptions: Sendable {
     var maxDuration = 30.0
     var text = TextLimits(minimum: 1, maximum: 2_000)
     var keepTextOnly = false
+    /// Part of the text record, and so of the identity of samples/.
+    var normalization = TextNormalization.none
     var shardSize = 64 << 20
     var maxRejectFraction = 0.5
     var limit: Int?

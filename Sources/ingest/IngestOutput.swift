@@ -15,6 +15,11 @@ final class IngestOutput {
     /// What the shard in hand holds.
     private var kept = IngestCounts.Kept()
     private var textBytes = 0
+    private var text = TextStatistics()
+    private var rows = ManifestRuns()
+    /// Of the shards before it.
+    private var finishedText = TextStatistics()
+    private let normalization: TextNormalization
 
     /// Manifest bytes of a shard at most, without audio in them. An hour of speech has one or two MiB; only where text
     /// outweighs audio does this keep samples/ in step with memory. Ids do not count: another tokenizer splits alike.
@@ -44,6 +49,7 @@ final class IngestOutput {
             "samples", RowColumns.samples, run.samplesCompression, sizeLimit: nil, records: ["text": text.json])
         audio = try writer(
             "audio", RowColumns.audio, run.audioCompression, sizeLimit: run.shardSize, records: [:])
+        normalization = text.normalization
         sampleBuilder = MDSShardBuilder(configuration: samples.configuration)
         audioBuilder = MDSShardBuilder(configuration: audio.configuration)
     }
@@ -54,7 +60,8 @@ final class IngestOutput {
         _ = try ShardDirectoryWriter.resumePoint(of: [samples, audio]) { number, sidecars in
             guard let state = ResumeState(json: sidecars[0].resume), state == ResumeState(json: sidecars[1].resume),
                 sidecars[0].key == key(samples, number, state, input),
-                sidecars[1].key == key(audio, number, state, input)
+                sidecars[1].key == key(audio, number, state, input),
+                TextStatistics(json: sidecars[0].notes["text"]) != nil
             else { return false }
             states.append(state)
             return true
@@ -73,10 +80,23 @@ final class IngestOutput {
     }
 
     /// Goes on behind the first `count` shards.
-    func resume(at count: Int) {
+    /// - Throws: `Failure` where one of them has gone.
+    func resume(at count: Int) throws {
         precondition(audioBuilder.sampleCount == 0, "a run resumes before its first row")
         number = count
+        finishedText = TextStatistics()
+        for number in 0..<count {
+            guard let shard = TextStatistics(json: try samples.sidecar(number)?.notes["text"]) else {
+                throw Failure(
+                    .failed, "the sidecar of shard \(number) has gone since the run began",
+                    at: samples.directory.escapedForTerminal, remedy: "run the same command again")
+            }
+            finishedText.add(shard)
+        }
     }
+
+    /// What the texts of all closed shards are made of.
+    var textReport: TextReport { TextReport(finishedText, normalization: normalization) }
 
     /// Whether a row is too large for any shard.
     func isTooLarge(_ audioSample: [UInt8]) -> Bool {
@@ -95,29 +115,40 @@ final class IngestOutput {
     var isEmpty: Bool { audioBuilder.sampleCount == 0 }
 
     /// Adds a row to the shard in hand.
-    func append(samples: [UInt8], audio: [UInt8], of row: PreparedRow.Content) throws {
+    ///
+    /// - Parameter id: the one that it goes by.
+    func append(
+        samples: [UInt8], audio: [UInt8], of row: PreparedRow.Content, id: String, row source: ManifestRow
+    ) throws {
         try sampleBuilder.append(encoded: samples)
         try audioBuilder.append(encoded: audio)
         kept.add(row.counts)
         textBytes += row.textBytes
+        text.add(row.text, id: id)
+        rows.append(row: source.number, line: source.line)
     }
 
     /// Writes the shard in hand to both directories, samples first. A shard that is there with the same bytes stays.
     func close(_ state: ResumeState, input: JSONObject) throws {
-        for (writer, builder) in [(samples, sampleBuilder), (audio, audioBuilder)] {
+        let notes: JSONObject = ["rows": rows.json, "text": text.json]
+        for (writer, builder, notes) in [(samples, sampleBuilder, notes), (audio, audioBuilder, JSONObject())] {
             let shard = try builder.finish()
             let key = key(writer, number, state, input)
             if let old = try writer.sidecar(number), old.key == key,
-                IngestCounts.Kept(json: .object(old.counts)) == kept,
+                IngestCounts.Kept(json: .object(old.counts)) == kept, JSONValue.object(old.notes) == .object(notes),
                 old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits }), isSound(old.shard, in: writer)
             {
                 continue
             }
-            try writer.write(shard, as: number, key: key, counts: kept.json, resume: state.json)
+            try writer.write(
+                shard, as: number, key: key, counts: kept.json, resume: state.json, notes: notes)
         }
         number += 1
         kept = IngestCounts.Kept()
         textBytes = 0
+        finishedText.add(text)
+        text = TextStatistics()
+        rows = ManifestRuns()
     }
 
     /// Whether the file of a shard holds what its sidecar says.
@@ -136,7 +167,9 @@ final class IngestOutput {
     /// - Returns: whether anything had to be written.
     func finish(tokenizer: [UInt8]?, counts: IngestCounts) throws -> Bool {
         try placeTokenizer(tokenizer)
-        let wroteSamples = try samples.finish(shards: number, counts: counts.json)
+        var all = counts.json
+        all["text"] = .object(textReport.json)
+        let wroteSamples = try samples.finish(shards: number, counts: all)
         let wroteAudio = try audio.finish(shards: number)
         return wroteSamples || wroteAudio
     }

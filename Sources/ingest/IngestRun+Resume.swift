@@ -51,7 +51,7 @@ extension IngestRun {
             if let id = try JSONValue(parsing: line)["id"]?.stringValue { ids.insert(id) }
         }
         counts = state?.counts ?? IngestCounts()
-        output.resume(at: count)
+        try output.resume(at: count)
         return count
     }
 

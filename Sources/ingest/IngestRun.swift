@@ -37,12 +37,15 @@ final class IngestRun {
         preparer = RowPreparer(
             manifestPath: options.manifest,
             layout: try ConversationLayout(tokenizer: tokenizer, path: options.tokenizer ?? "the byte vocabulary"),
-            clips: clips, text: options.text, keepsTextOnly: options.keepTextOnly)
+            clips: clips, text: options.text, normalization: options.normalization,
+            keepsTextOnly: options.keepTextOnly)
         excluded = try ExcludedIDs(path: options.exclude)
         survey = try ManifestSurvey(path: options.manifest, limit: options.limit, clips: clips)
         input = ["digest": .string(survey.digest), "audio_root": .string(root.directory)]
+        var record = tokenizer.record
+        record.normalization = options.normalization
         output = try IngestOutput(
-            options, options: options.shaping(excluded: excluded.digest), input: input, text: tokenizer.record)
+            options, options: options.shaping(excluded: excluded.digest), input: input, text: record)
     }
 
     private static func checkOutput(_ path: String) throws {
@@ -72,7 +75,7 @@ final class IngestRun {
         var states = try resumableStates()
         if let last = states.last, !last.isFull {  // everything is there: nobody asks for its ids
             counts = last.counts
-            output.resume(at: states.count)
+            try output.resume(at: states.count)
             return try finish(resumed: states.count)
         }
         while true {
@@ -148,7 +151,7 @@ final class IngestRun {
                 if output.isFull(for: clips, of: content) {
                     try close(at: position, isFull: true, log)
                 }
-                try output.append(samples: sample, audio: clips, of: content)
+                try output.append(samples: sample, audio: clips, of: content, id: id, row: row.row)
                 counts.kept.add(content.counts)
             }
         }
@@ -170,8 +173,8 @@ final class IngestRun {
 
     private func finish(resumed: Int) throws -> IngestSummary {
         var summary = IngestSummary(
-            counts: counts, shards: output.number, skipped: resumed, seconds: 0, bytes: 0, wasDone: false,
-            output: options.output)
+            counts: counts, text: output.textReport, shards: output.number, skipped: resumed, seconds: 0, bytes: 0,
+            wasDone: false, output: options.output)
         let share = counts.rejectedFraction
         let isEmpty = counts.kept.samples == 0
         if isEmpty || share > options.maxRejectFraction {

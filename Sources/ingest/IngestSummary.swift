@@ -5,6 +5,7 @@ import PipelineKit
 /// The end of a run.
 struct IngestSummary {
     var counts: IngestCounts
+    var text: TextReport
     /// Shards in each directory.
     var shards: Int
     /// Shards that an earlier run had finished.
@@ -22,7 +23,7 @@ struct IngestSummary {
         [
             "stage": "ingest", "shards": .int(shards), "samples": .int(counts.kept.samples), "skipped": .int(skipped),
             "seconds": .double((seconds * 1000).rounded() / 1000), "bytes": .int(bytes),
-            "counts": .object(counts.json),
+            "counts": .object(counts.json), "text": .object(text.json),
         ]
     }
 
@@ -50,6 +51,7 @@ struct IngestSummary {
     /// Tells everything.
     func report(json wantsJSON: Bool) {
         logCounts()
+        for line in text.lines { Console.log.info("\(line)") }
         let place = output.escapedForTerminal
         if counts.rejectedRows > 0 { Console.log.info("why: \(place)/\(RejectLog.basename)") }
         if wasDone {

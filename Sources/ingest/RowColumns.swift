@@ -22,7 +22,8 @@ enum RowColumns {
 
     /// A row's columns and what it adds to the counts.
     static func content(
-        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip], textBytes: Int
+        _ row: ParsedRow, _ sequence: ConversationSequence, _ clips: [LoadedClip], text: RowText,
+        textBytes: Int
     ) -> PreparedRow.Content {
         precondition(clips.count == sequence.isTarget.count, "a clip for each placeholder")
         var audio: [UInt8] = []
@@ -51,7 +52,7 @@ enum RowColumns {
             textBytes: textBytes,
             counts: IngestCounts.Kept(
                 samples: 1, clips: clips.count, targets: sequence.isTarget.count { $0 },
-                seconds: clips.reduce(0) { $0 + $1.seconds }))
+                seconds: clips.reduce(0) { $0 + $1.seconds }), text: text)
     }
 
     /// What `clips` says of a clip.

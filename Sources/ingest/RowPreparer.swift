@@ -18,6 +18,7 @@ struct PreparedRow: Sendable {
         /// Bytes of the row in the manifest, but for audio in it.
         var textBytes: Int
         var counts: IngestCounts.Kept
+        var text: RowText
     }
 
     enum Outcome: Sendable {
@@ -41,6 +42,7 @@ struct RowPreparer: Sendable {
     var layout: ConversationLayout
     var clips: ClipLoader
     var text: TextLimits
+    var normalization = TextNormalization.none
     var keepsTextOnly: Bool
 
     /// - Throws: `ManifestError` where an array's element is not JSON, `FileError` where the system fails; what is wrong
@@ -54,8 +56,10 @@ struct RowPreparer: Sendable {
             prepared.id = "row-\(row.number)"
             prepared.id = try RowParser.id(of: json) ?? prepared.id
             let tokenizer = layout.tokenizer
-            let parsed = try RowParser(addedToken: { tokenizer.firstAddedToken(in: $0) }).parse(json)
+            var parsed = try RowParser(addedToken: { tokenizer.firstAddedToken(in: $0) }).parse(json)
             requests = parsed.clips
+            var rowText = RowText()
+            try normalize(&parsed.turns, counting: &rowText.changes)
             let sequence = try layOut(parsed)
             for request in requests {
                 loaded.append(try clips.load(request))
@@ -65,9 +69,12 @@ struct RowPreparer: Sendable {
                 }
             }
             let embedded = requests.reduce(0) { $0 + $1.embeddedBytes }
+            rowText.texts = parsed.turns.flatMap(\.texts)
+            rowText.count(sequence, seconds: loaded.map(\.seconds))
             prepared.outcome = .kept(
                 RowColumns.content(
-                    parsed, sequence, loaded, textBytes: max(0, row.end.offset - row.offset - embedded)))
+                    parsed, sequence, loaded, text: rowText,
+                    textBytes: max(0, row.end.offset - row.offset - embedded)))
         } catch let reject as Reject {
             let seconds =
                 loaded.reduce(0) { $0 + $1.seconds }
@@ -101,12 +108,28 @@ struct RowPreparer: Sendable {
         }
     }
 
+    /// Normalizes the texts of all turns, where that was asked for. Text that holds a control token before is refused
+    /// here; one that the normalization would make of it is refused by the layout, as any other.
+    private func normalize(_ turns: inout [ConversationTurn], counting counts: inout NormalizationCounts) throws {
+        guard !normalization.rules.isEmpty else { return }
+        for turn in turns.indices {
+            for item in turns[turn].items.indices {
+                guard case .text(let text) = turns[turn].items[item] else { continue }
+                if let token = layout.tokenizer.firstAddedToken(in: text) {
+                    throw Reject(.controlToken, "the text of message \(turn) holds \(token)")
+                }
+                turns[turn].items[item] = .text(normalization.apply(to: text, counting: &counts))
+            }
+        }
+    }
+
     private func layOut(_ row: ParsedRow) throws -> ConversationSequence {
         let sequence: ConversationSequence
         do {
             sequence = try layout.sequence(of: row.turns, startIndex: row.startIndex)
         } catch let error as ControlTokenIntrusion {
-            throw Reject(.controlToken, "the text of message \(error.turn) holds \(error.token)")
+            let when = normalization.rules.isEmpty ? "" : ", normalized,"
+            throw Reject(.controlToken, "the text of message \(error.turn)\(when) holds \(error.token)")
         }
         for (index, turn) in row.turns.enumerated() {
             guard let count = Self.trimmedCount(turn) else { continue }
@@ -128,11 +151,18 @@ struct RowPreparer: Sendable {
     /// The scalars of a turn's texts together, without white space around them; nil where it has none.
     private static func trimmedCount(_ turn: ConversationTurn) -> Int? {
         var scalars: [UnicodeScalar]?
-        for case .text(let text) in turn.items { scalars = (scalars ?? []) + text.unicodeScalars }
+        for text in turn.texts { scalars = (scalars ?? []) + text.unicodeScalars }
         guard let scalars else { return nil }
         let isSpace = { (scalar: UnicodeScalar) in scalar.properties.isWhitespace }
         guard let first = scalars.firstIndex(where: { !isSpace($0) }) else { return 0 }
         let last = scalars.lastIndex { !isSpace($0) } ?? first
         return last - first + 1
+    }
+}
+
+extension ConversationTurn {
+    /// The texts of the turn.
+    var texts: [String] {
+        items.compactMap { if case .text(let text) = $0 { text } else { nil } }
     }
 }

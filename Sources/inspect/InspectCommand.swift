@@ -13,6 +13,8 @@ struct InspectCommand: ParsableCommand {
               inspect work                       what the whole WORK holds, and whether its parts belong together
               inspect work --sample 3            one sample, joined over samples, audio, features and codes
               inspect work --id amal-00          the same, by id
+              inspect work --id amal-00 --plot plots    its clips as PNG and WAV, and the sound of their codes
+              inspect work --html report.html    a page with hours, speakers, histograms, rejects, sounds
               inspect work --verify              every hash and every promise; exit code 3 if one is broken
               inspect work/codes                 one shard directory
               inspect runs/tiny                  losses beside chance and entropy
@@ -33,6 +35,21 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Check hashes, and everything that must hold of each sample.")
     var verify = false
 
+    @Option(
+        help: ArgumentHelp("Write pictures and sounds of the sample's clips into a directory.", valueName: "dir"))
+    var plot: String?
+
+    @Option(help: ArgumentHelp("Write a page about the WORK that needs no other file.", valueName: "file"))
+    var html: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The codec that made codes/, to hear them with --plot and --html. (default: WORK/codec)", valueName: "dir"))
+    var codec: String?
+
+    @Option(help: "Draw in colours: auto, always or never; auto colours terminals.")
+    var color = ColorChoice.auto
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -42,10 +59,24 @@ struct InspectCommand: ParsableCommand {
         if [sample != nil, id != nil, verify].count(where: { $0 }) > 1 {
             throw ValidationError("--sample, --id and --verify exclude each other.")
         }
+        if plot != nil, sample == nil, id == nil {
+            throw ValidationError("--plot draws one sample: name it with --sample or --id.")
+        }
+        if html != nil, sample != nil || id != nil || verify {
+            throw ValidationError("--html is about a whole WORK: leave --sample, --id and --verify out.")
+        }
+        if codec != nil, plot == nil, html == nil {
+            throw ValidationError("--codec says how codes are heard; it needs --plot or --html.")
+        }
     }
 
     func run() throws {
         let subject = try Subject(of: directory)
+        if plot != nil || html != nil, subject != .work {
+            throw Failure(
+                .badUsage, "--plot and --html are for a WORK", at: directory.escapedForTerminal,
+                remedy: "name the directory that holds samples/, audio/ and codes/")
+        }
         let report: any Report = try report(on: subject)
         report.print(asJSON: json)
         if let findings = report as? Findings, !findings.isSound { throw ExitCode(ExitStatus.badData.rawValue) }
@@ -55,9 +86,12 @@ struct InspectCommand: ParsableCommand {
         switch subject {
         case .work:
             if verify { return try verifyWork(Work(directory: directory)) }
-            guard sample != nil || id != nil else { return try WorkReport(directory: directory) }
             let work = try Work(directory: directory)
-            return try SampleReport(work: work, sample: sample ?? work.sampleNumber(ofID: id ?? ""))
+            if let html { return try HTMLReport(work: work, path: html, codec: codec) }
+            guard sample != nil || id != nil else { return try WorkReport(directory: directory) }
+            let number = try sample ?? work.sampleNumber(ofID: id ?? "")
+            if let plot { return try PlotDirectory(work: work, sample: number, directory: plot, codec: codec) }
+            return try DrawnSample(work: work, sample: number, style: json ? nil : TerminalStyle(color: color))
         case .shards:
             guard verify || sample != nil || id != nil else {
                 return try ShardsReport(directory: directory, countingCodes: true)

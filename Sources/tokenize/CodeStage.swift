@@ -1,6 +1,7 @@
 // From clips to codes: every clip of a sample, in and out, decoded, mixed to mono, converted to the codec's rate and
 // encoded, one clip at a time. The loop over shards is PipelineKit's.
 
+import Codecs
 import Foundation
 import PipelineKit
 

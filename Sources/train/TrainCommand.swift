@@ -14,9 +14,13 @@ struct TrainCommand: ParsableCommand {
               train run --config configs/tiny.yaml --data-path work --output-dir runs/tiny --resume
               train check --config configs/tiny.yaml --data-path work --output-dir runs/tiny
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
+              train merge --model checkpoints/base --adapter runs/voices/final --output checkpoints/voices
             """,
         version: versionText(outputVersion: TrainerState.version),
-        subcommands: [RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, BenchmarkCommand.self,
+            LogitsCommand.self, RandomCheckpointCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 
     static func main() { runMain(Self.self) }
@@ -36,8 +40,7 @@ struct ConfigFlags: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("A checkpoint to start from, in place of the config's.", valueName: "dir"))
     var model: String?
 
-    @Option(
-        name: .long, help: ArgumentHelp("An adapter that goes on training (not in this version).", valueName: "dir"))
+    @Option(name: .long, help: ArgumentHelp("An adapter of the model that goes on training.", valueName: "dir"))
     var adapter: String?
 
     @Flag(name: .long, help: "Go on from the last checkpoint of the run; starts fresh in an empty directory.")
@@ -64,12 +67,8 @@ struct ConfigFlags: ParsableArguments {
 
     /// The config with overrides and flags on top.
     func resolved() throws -> TrainConfig {
-        if adapter != nil {
-            throw ConfigError.notImplemented(
-                "going on with an adapter is not yet implemented in this version", location: "--adapter",
-                remedy: "leave it out to train all parameters")
-        }
-        let flags = TrainConfig.Flags(model: model, dataPath: dataPath, outputDir: outputDir, overrides: set)
+        let flags = TrainConfig.Flags(
+            model: model, dataPath: dataPath, outputDir: outputDir, adapter: adapter, overrides: set)
         return try TrainConfig(file: config, flags: flags)
     }
 }
@@ -115,25 +114,5 @@ struct FeaturesCommand: ParsableCommand {
 
     func run() throws {
         Console.print(try flags.resolved().model.takesFeatures() ? "yes" : "no")
-    }
-}
-
-struct MergeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "merge", abstract: "Merges an adapter into its model (not in this version).")
-
-    @Option(name: .long, help: ArgumentHelp("The base model.", valueName: "dir"))
-    var model: String
-
-    @Option(name: .long, help: ArgumentHelp("The adapter.", valueName: "dir"))
-    var adapter: String
-
-    @Option(name: .long, help: ArgumentHelp("Where the merged model goes.", valueName: "dir"))
-    var output: String
-
-    func run() throws {
-        throw ConfigError.notImplemented(
-            "merging an adapter is not yet implemented in this version", location: "train merge",
-            remedy: "use peft's merge_and_unload")
     }
 }

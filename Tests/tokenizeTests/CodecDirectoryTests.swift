@@ -4,6 +4,7 @@ import PipelineKit
 import TestSupport
 import Testing
 
+@testable import Codecs
 @testable import tokenize
 
 @Suite struct CodecDirectoryTests {

@@ -4,7 +4,7 @@ import ArgumentParser
 import PipelineKit
 import TestSupport
 
-@testable import tokenize
+@testable import Codecs
 
 enum CodecFixture {
     /// Stage flags as from a command line.

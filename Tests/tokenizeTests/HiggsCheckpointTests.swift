@@ -6,7 +6,7 @@ import PipelineKit
 import TestSupport
 import Testing
 
-@testable import tokenize
+@testable import Codecs
 
 /// A checkpoint in memory, to be changed and written.
 private struct Checkpoint {

@@ -5,7 +5,7 @@ import PipelineKit
 import TestSupport
 import Testing
 
-@testable import tokenize
+@testable import Codecs
 
 @Suite struct HiggsGoldenTests {
     private let codec: HiggsCodec

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import tokenize
+@testable import Codecs
 
 /// Frames from a seed, in −1 ..< 1.
 private func random(_ count: Int, seed: UInt64) -> [Float] {

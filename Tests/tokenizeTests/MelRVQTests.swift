@@ -3,7 +3,7 @@ import PipelineKit
 import TestSupport
 import Testing
 
-@testable import tokenize
+@testable import Codecs
 
 @Suite struct MelRVQTests {
     // MARK: Front end

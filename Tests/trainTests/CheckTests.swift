@@ -172,11 +172,11 @@ extension PackedBatch {
     @Test func `a machine without the memory for a step is told before anything is loaded`() throws {
         let limit = try #require(MemoryCheck.limitBytes())
         #expect(limit > 1 << 27)
-        let fits = MemoryNeed(parameters: 1_000, trained: 500, activations: 300)
-        #expect(fits.total == 4_000 + 2_000 + 4_000 + 300)
+        let fits = MemoryNeed(held: 1_000, mapped: 70, trained: 500, activations: 300)
+        #expect(fits.total == 4_000 + 70 + 2_000 + 4_000 + 300)
         #expect(try MemoryCheck.run(fits).contains(" of "))
         #expect {
-            try MemoryCheck.run(MemoryNeed(parameters: limit / 4, trained: limit / 12, activations: 0))
+            try MemoryCheck.run(MemoryNeed(held: limit / 4, mapped: 0, trained: limit / 12, activations: 0))
         } throws: {
             Failure($0).status == .failed && Failure($0).remedy?.contains("gradient_checkpointing") == true
         }

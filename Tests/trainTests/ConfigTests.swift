@@ -110,7 +110,15 @@ private func refusal(_ yaml: String, _ overrides: String...) -> String? {
             ("training.lr_scheduler=step", "training.lr_scheduler is step, expected one of cosine, linear, constant"),
             ("training=3", "training is 3, expected a mapping of keys"),
             ("model=[a]", "model is a list, expected a directory or a mapping that describes a model"),
-            ("lora.target_modules=q_proj", "lora.target_modules is q_proj, expected a list of module names"),
+            (
+                "lora.target_modules={a: 1}",
+                "lora.target_modules is a mapping, expected a list of module names or a pattern"
+            ),
+            (
+                "training.freeze=[layers]",
+                "training.freeze is layers, expected a list of embeddings, heads, text_embedding, audio_embedding, "
+                    + "attention, text_layers, audio_layers, text_head, audio_head, tower"
+            ),
         ]
         for (override, what) in cases {
             #expect(refusal(minimal, override) == "--set \(override): \(what); correct the value")

@@ -172,9 +172,9 @@ private func exchange(_ directory: String, in work: String, for other: Synthetic
         }
     }
 
-    @Test func `adapters are refused, not ignored`() throws {
+    @Test func `an adapter on a model at random is refused, not ignored`() throws {
         let told = try refusal(overrides: ["lora.r=4"]) { _ in }
-        #expect(told?.hasPrefix("2: config: training an adapter (lora) is not yet implemented") == true)
+        #expect(told?.hasPrefix("2: config: an adapter (lora) needs a checkpoint as its base") == true)
     }
 
     @Test func `a row over max_batch_tokens is named`() throws {

@@ -7,12 +7,12 @@ import Testing
 
 /// transformers' layout: a model with its adapter merged gives the logits and the first loss of base and adapter.
 @Suite struct GoldenHuggingFaceTests {
-    private func file(_ name: String) throws -> SafetensorsFile {
+    static func file(_ name: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: fixture("hf/\(name).safetensors"))
     }
 
     /// The collated batch, unpadded and with its code positions taken back to one placeholder.
-    private func samples(_ config: ModelConfig) throws -> [TrainingSample] {
+    static func samples(_ config: ModelConfig) throws -> [TrainingSample] {
         let batch = try file("batch")
         let shape = try #require(batch.tensor("audio_input_ids")?.shape)
         let rows = shape[0], positions = shape[1], codebooks = shape[2]
@@ -46,10 +46,10 @@ import Testing
         let config = model.config
         #expect(config.layout == .huggingFace && config.tower == nil && config.audioInID == nil)
         #expect(config.codebookSize == 32 && config.hasTextHead)
-        let batch = try PackedBatch(samples(config), format: config.sequenceFormat)
+        let batch = try PackedBatch(Self.samples(config), format: config.sequenceFormat)
         let states = model.states(batch)
-        let expected = try file("expected")
-        let mask = try file("batch").integers("attention_mask")
+        let expected = try Self.file("expected")
+        let mask = try Self.file("batch").integers("attention_mask")
         for (name, got, columns) in [
             ("text_logits", states.textLogits, config.vocabularySize),
             ("audio_logits", states.audioLogits, config.codebooks * config.codebookClasses),

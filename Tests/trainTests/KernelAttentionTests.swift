@@ -73,7 +73,7 @@ import Testing
                 let q = matrix(rows, queries, inputs[0]), k = matrix(rows, keys, inputs[1])
                 let v = matrix(rows, keys, inputs[2]), y = matrix(rows, queries), logSums = matrix(rows, test.heads)
                 let dq = matrix(rows, queries), dk = matrix(rows, keys), dv = matrix(rows, keys)
-                let extents = Attention.scoreExtents(starts: test.starts)
+                let extents = attention.scoreExtents(starts: test.starts)
                 let scores = matrix(extents.rows, extents.columns), dScores = matrix(extents.rows, extents.columns)
                 attention.forward(
                     q: q, k: k, v: v, starts: test.starts, y: y, logSums: logSums, scores: scores)

@@ -41,8 +41,9 @@ import Testing
                 inputs[0].withUnsafeBufferPointer {
                     Convolution.unfoldChannels($0, frames: frames, columns: columns)
                 }
-                Linear.forward(columns, weight: weight.value, bias: bias.value, y: y)
-                Linear.backward(columns, weight: weight, bias: bias, dx: nil, dy: matrix(frames, outputs, dy))
+                let linear = projection(weight, bias: bias)
+                Linear.forward(columns, linear, y: y)
+                Linear.backward(columns, linear, dx: nil, dy: matrix(frames, outputs, dy))
                 return (
                     y.values, [nil, Accumulated.added(weight.gradient), Accumulated.added(bias.gradient)]
                 )
@@ -69,9 +70,9 @@ import Testing
                 let weight = parameter(outputs, 3 * channels, inputs[1]), bias = parameter(1, outputs, inputs[2])
                 let y = matrix(positions, outputs)
                 Convolution.unfoldStrided(x, columns: columns)
-                Linear.forward(columns, weight: weight.value, bias: bias.value, y: y)
-                Linear.backward(
-                    columns, weight: weight, bias: bias, dx: dColumns, dy: matrix(positions, outputs, dy))
+                let linear = projection(weight, bias: bias)
+                Linear.forward(columns, linear, y: y)
+                Linear.backward(columns, linear, dx: dColumns, dy: matrix(positions, outputs, dy))
                 Convolution.foldStrided(dColumns, dx: dx)
                 return (
                     y.values,

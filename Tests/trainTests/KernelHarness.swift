@@ -54,6 +54,11 @@ func parameter(_ rows: Int, _ columns: Int, _ values: [Float]) -> Parameter {
     Parameter(value: matrix(rows, columns, values), gradient: matrix(rows, columns, filling: Accumulated.start))
 }
 
+/// A linear layer without an adapter.
+func projection(_ weight: Parameter, bias: Parameter? = nil) -> Projection {
+    Projection(Weight(weight), bias: bias, workspace: LinearWorkspace())
+}
+
 /// Gradients that a kernel adds to what is there.
 enum Accumulated {
     static let start: Float = 0.5

@@ -25,8 +25,9 @@ import Testing
                 let x = matrix(rows, columns, inputs[0]), dx = matrix(rows, columns)
                 let weight = parameter(outputs, columns, inputs[1]), bias = parameter(1, outputs, inputs[2])
                 let y = matrix(rows, outputs)
-                Linear.forward(x, weight: weight.value, bias: bias.value, y: y)
-                Linear.backward(x, weight: weight, bias: bias, dx: dx, dy: matrix(rows, outputs, dy))
+                let linear = projection(weight, bias: bias)
+                Linear.forward(x, linear, y: y)
+                Linear.backward(x, linear, dx: dx, dy: matrix(rows, outputs, dy))
                 return (
                     y.values, [dx.values, Accumulated.added(weight.gradient), Accumulated.added(bias.gradient)]
                 )
@@ -36,7 +37,7 @@ import Testing
 
     @Test func `a linear layer adds to dx when asked to`() {
         let weight = parameter(1, 2, [3, 5]), dx = matrix(1, 2, [1, 1])
-        Linear.backward(matrix(1, 2, [1, 1]), weight: weight, dx: dx, accumulating: true, dy: matrix(1, 1, [2]))
+        Linear.backward(matrix(1, 2, [1, 1]), projection(weight), dx: dx, accumulating: true, dy: matrix(1, 1, [2]))
         #expect(dx.values == [7, 11])
     }
 
@@ -202,7 +203,7 @@ import Testing
                 for (i, row) in rows.enumerated() {
                     for c in 0..<columns { dyAll.row(Int(row))[c] = dy[i * columns + c] }
                 }
-                Embedding.forward(table: weight.value, ids: ids, rows: rows, y: y)
+                Embedding.forward(table: StoredMatrix(weight.value), ids: ids, rows: rows, y: y)
                 if let dTable = weight.gradient {
                     Embedding.backward(dTable: dTable, ids: ids, rows: rows, dy: dyAll)
                 }

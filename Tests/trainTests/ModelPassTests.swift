@@ -172,7 +172,7 @@ import Testing
         let sums = try model.forwardBackward(
             batch, loss: LossOptions(audioLossWeight: 0), normalizers: batch.labelCounts)
         #expect(sums.audioLoss(LossOptions()) == nil)
-        let audioHead = try #require(model.heads.audio.gradient)
+        let audioHead = try #require(model.heads.audio.weight.gradient)
         #expect(audioHead.values.allSatisfy { $0 == 0 })
     }
 }

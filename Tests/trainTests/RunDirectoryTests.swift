@@ -97,6 +97,36 @@ private func start(
         }
     }
 
+    @Test func `texts that were prepared otherwise are refused with the difference, even where the ids are the same`()
+        throws
+    {
+        try withTemporaryDirectory { root in
+            try RunDirectory(path: root).prepare(.fresh, config: config())
+            var trained = state(step: 2)
+            var record = Tokenizer.byteLevel.record
+            record.normalization = .arabic
+            trained.text = record
+            try write(trained, root + "/checkpoint-2")
+            #expect(try TrainerState(checkpoint: root + "/checkpoint-2") == trained)
+            func resume(_ text: TextRecord?, replaces: Bool = false) throws -> RunDirectory.Start {
+                try RunDirectory(path: root).start(
+                    mode: RunMode(resumes: true, replaces: replaces), config: config(), data: data("d0"), text: text)
+            }
+            #expect(try resume(record) == .checkpoint(path: root + "/checkpoint-2", trained))
+            // Data without a record says nothing against it.
+            #expect(try resume(nil) == .checkpoint(path: root + "/checkpoint-2", trained))
+            let refusal = failure { try resume(Tokenizer.byteLevel.record) }
+            #expect(refusal?.status == .badUsage)
+            #expect(
+                refusal?.what.contains("text.normalization: \"presentation-forms,zero-width,tatweel,nfc\" → none")
+                    == true)
+            guard case .anew = try resume(Tokenizer.byteLevel.record, replaces: true) else {
+                Issue.record("--replace does not start anew")
+                return
+            }
+        }
+    }
+
     @Test func `--resume --replace moves a run of another config to the first free number`() throws {
         try withTemporaryDirectory { root in
             let path = root + "/run"
@@ -209,11 +239,14 @@ private func start(
                 default: training.evalSteps = value
                 }
             }
-            let model = try SmallModel.config(tower: false)
-            let room = CheckpointRoom(training, model: model, steps: 100, evaluates: true, present: present)
-            #expect(room.bytesPerCheckpoint == 12 * model.parameterShapes.reduce(0) { $0 + $1.1.reduce(1, *) })
-            return room.added
+            return CheckpointRoom(
+                training, bytesPerCheckpoint: 1, steps: 100, evaluates: true, present: present
+            ).added
         }
+        let small = try SmallModel.config(tower: true)
+        let tensors = HiggsModel.tensors(small, parts: TrainedParts(), files: nil)
+        let bytes = CheckpointRoom.bytesPerCheckpoint(tensors, savesAdapter: false)
+        #expect(bytes == HiggsModel(config: small, seed: 1).checkpointBytes)
         // Steps 10 … 90 and final/; with evaluations the best one beside them.
         #expect(try added(0, "save=10", "eval=none", "limit=none") == 10)
         #expect(try added(4, "save=10", "eval=none", "limit=none") == 6)

@@ -7,8 +7,8 @@ import Testing
 
 @Suite(.serialized) struct RunThreadsTests {
     @Test func `what was asked for holds, else small models take one thread and others the machine's cores`() {
-        let before = BLAS.threads
-        defer { BLAS.setThreads(before) }
+        let before = ThreadTeam.count
+        defer { ThreadTeam.count = before }
         #expect(ComputeThreads.apply(asked: 2, width: 16) == 2)
         #expect(ComputeThreads.apply(asked: nil, width: ComputeThreads.leastWidth - 1) == 1)
         #expect(BLAS.threads == 1)

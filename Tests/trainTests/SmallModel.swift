@@ -68,3 +68,13 @@ enum SmallModel {
         return gradients
     }
 }
+
+extension ParameterStore {
+    /// Tensors without files, trained where they can be.
+    convenience init(_ shapes: [(key: ParameterKey, shape: [Int])], layout: CheckpointLayout) {
+        self.init(
+            shapes.map {
+                TensorPlan(key: $0.key, name: layout.name(of: $0.key), shape: $0.shape, isTrained: $0.key.isTrainable)
+            })
+    }
+}

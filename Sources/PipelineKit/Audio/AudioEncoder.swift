@@ -54,6 +54,16 @@ public enum AudioEncoder {
         try exact(.floats(samples), channels: channels, sampleRate: sampleRate, source: source).bytes
     }
 
+    /// WAV without loss, for people's players: integers as PCM of their depth (of the next one that WAV has: 8, 16, 24),
+    /// floats and doubles as they are.
+    public static func wav(_ samples: ExactSamples, channels: Int, sampleRate: Int, source: String) throws -> [UInt8] {
+        guard case .integers(let values, let bits) = samples else {
+            return try exact(samples, channels: channels, sampleRate: sampleRate, source: source).bytes
+        }
+        let depth = bits <= 8 ? SF_FORMAT_PCM_U8 : bits <= 16 ? SF_FORMAT_PCM_16 : SF_FORMAT_PCM_24
+        return try encode(values.count, SF_FORMAT_WAV | depth, channels, sampleRate, source) { $0.write(values) }
+    }
+
     /// 16-bit WAV: rounded to the nearest step of 1/32,768, clipped at full scale. NaN becomes 0.
     public static func wav16(_ samples: [Float], channels: Int, sampleRate: Int, source: String) throws -> [UInt8] {
         let integers = samples.map { sample -> Int16 in

@@ -11,6 +11,8 @@ public struct MelFilterBank: Sendable {
     public let spectrumCount: Int
     /// Every filter's weights from its first bin on, zeros on both sides left out.
     package let filters: [(first: Int, weights: [Float])]
+    /// Where each filter peaks, in Hz.
+    public let centresHertz: [Double]  // (M)
 
     /// - Parameters:
     ///   - sampleRate: in Hz.
@@ -28,22 +30,26 @@ public struct MelFilterBank: Sendable {
             let last = weights.lastIndex { $0 > 0 } ?? first
             return (first, weights[first...last].map(Float.init))
         }
+        centresHertz = (0..<binCount).map { Self.edge($0 + 1, of: binCount, hertz: hertz) }
     }
 
     /// All weights of one filter, in Double. // (spectrumCount)
     static func weights(
         _ bin: Int, of binCount: Int, sampleRate: Int, spectrumCount: Int, hertz: ClosedRange<Double>
     ) -> [Double] {
-        let low = mel(hertz.lowerBound), high = mel(hertz.upperBound)
-        func edge(_ index: Int) -> Double {
-            frequency(low + (high - low) * Double(index) / Double(binCount + 1))
-        }
+        func edge(_ index: Int) -> Double { Self.edge(index, of: binCount, hertz: hertz) }
         let (left, centre, right) = (edge(bin), edge(bin + 1), edge(bin + 2))
         return (0..<spectrumCount).map { index in
             let frequency = Double(sampleRate) / 2 * Double(index) / Double(spectrumCount - 1)
             let rising = (frequency - left) / (centre - left), falling = (right - frequency) / (right - centre)
             return max(0, min(rising, falling)) * 2 / (right - left)
         }
+    }
+
+    /// Filter b rises from edge b, peaks at edge b + 1 and ends at edge b + 2; all are equally far apart in mel.
+    private static func edge(_ index: Int, of binCount: Int, hertz: ClosedRange<Double>) -> Double {
+        let low = mel(hertz.lowerBound), high = mel(hertz.upperBound)
+        return frequency(low + (high - low) * Double(index) / Double(binCount + 1))
     }
 
     /// Slaney's mel scale: linear below 1,000 Hz, logarithmic above.

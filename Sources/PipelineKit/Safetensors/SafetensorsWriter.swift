@@ -3,11 +3,14 @@
 
 /// Collects tensors and writes them as one file, atomically.
 public struct SafetensorsWriter {
+    /// Takes the next bytes of a tensor.
+    public typealias ByteSink = (UnsafeRawBufferPointer) throws -> Void
+
     private struct Entry {
         var name: String
         var elementType: ElementType
         var shape: [Int]
-        var write: (AtomicFile) throws -> Void
+        var write: (ByteSink) throws -> Void
         var byteCount: Int { shape.reduce(elementType.byteCount, *) }
     }
 
@@ -23,8 +26,8 @@ public struct SafetensorsWriter {
     public mutating func add<Element: ArrayElement>(_ name: String, shape: [Int], _ values: [Element]) {
         precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values for \(shape)")
         entries.append(
-            Entry(name: name, elementType: Element.elementType, shape: shape) { file in
-                try values.withUnsafeBytes { try file.write($0) }
+            Entry(name: name, elementType: Element.elementType, shape: shape) { sink in
+                try values.withUnsafeBytes { try sink($0) }
             })
     }
 
@@ -34,10 +37,21 @@ public struct SafetensorsWriter {
     ) {
         precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values for \(shape)")
         entries.append(
-            Entry(name: name, elementType: Element.elementType, shape: shape) { file in
-                try file.write(UnsafeRawBufferPointer(values))
+            Entry(name: name, elementType: Element.elementType, shape: shape) { sink in
+                try sink(UnsafeRawBufferPointer(values))
             })
     }
+
+    /// Adds a tensor whose bytes (little-endian, C order) `write` hands over piece by piece when the file is written, so
+    /// that it need not be held whole.
+    public mutating func add(
+        _ name: String, elementType: ElementType, shape: [Int], write: @escaping (ByteSink) throws -> Void
+    ) {
+        entries.append(Entry(name: name, elementType: elementType, shape: shape, write: write))
+    }
+
+    /// Bytes of all tensors.
+    public var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
 
     /// Writes the file; it appears under its name when it is whole. Names must differ.
     /// - Throws: `FileError`.
@@ -66,8 +80,38 @@ public struct SafetensorsWriter {
         let file = try AtomicFile(path: path)
         try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.write($0) }
         try file.write(header)
-        for entry in sorted { try entry.write(file) }
+        for entry in sorted {
+            let start = file.byteCount
+            try entry.write { try file.write($0) }
+            precondition(file.byteCount - start == entry.byteCount, "\(entry.name): not as long as its shape says")
+        }
         try file.commit()
+    }
+
+    /// Writes `model.safetensors`, or where that would exceed `shardBytes` transformers' `model-00001-of-00003.safetensors`,
+    /// … and then `model.safetensors.index.json`, into an existing directory. Tensors are spread in the order in which
+    /// they were added.
+    /// - Throws: `FileError`.
+    public func write(toModel directory: String, shardBytes: Int = SafetensorsSet.defaultShardBytes) throws {
+        guard byteCount > shardBytes else { return try write(to: directory + "/" + SafetensorsSet.fileName) }
+        var shards: [SafetensorsWriter] = []
+        for entry in entries {
+            if shards.last.map({ $0.byteCount + entry.byteCount > shardBytes }) ?? true {
+                shards.append(SafetensorsWriter(metadata: metadata))
+            }
+            shards[shards.count - 1].entries.append(entry)
+        }
+        var places: [(key: String, value: JSONValue)] = []
+        for (number, shard) in shards.enumerated() {
+            let name = SafetensorsSet.shardName(number, of: shards.count)
+            try shard.write(to: directory + "/" + name)
+            places += shard.entries.map { ($0.name, .string(name)) }
+        }
+        places.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        let index: JSONValue = [
+            "metadata": ["total_size": .int(byteCount)], "weight_map": .object(JSONObject(places)),
+        ]
+        try AtomicFile.write(Array((index.pretty() + "\n").utf8), to: directory + "/" + SafetensorsSet.indexName)
     }
 
     private static func quoted(_ text: String) -> String { JSONValue.string(text).pythonDump(ascii: false) }

@@ -138,11 +138,12 @@ public final class ShardDirectoryWriter {
     /// Compresses, hashes and writes a shard, then its sidecar. Both are on disk when it returns.
     @discardableResult
     public func write(
-        _ shard: MDSRawShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:]
+        _ shard: MDSRawShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:],
+        notes: JSONObject = [:]
     ) throws -> ShardSidecar {
         precondition(shard.configuration == configuration, "a shard of another configuration than its directory's")
         let sealed = try shard.sealed(as: number)
-        let sidecar = ShardSidecar(key: key, shard: sealed.info, counts: counts, resume: resume)
+        let sidecar = ShardSidecar(key: key, shard: sealed.info, counts: counts, resume: resume, notes: notes)
         try begin()
         try remove(ShardSidecar.basename(number))
         let file = try AtomicFile(path: path(sealed.info.stored.basename), faultPoint: faultPoint)

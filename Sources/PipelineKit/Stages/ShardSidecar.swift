@@ -13,31 +13,39 @@ public struct ShardSidecar: Sendable {
     public var counts: JSONObject
     /// What a stage without input shards needs to go on after this one.
     public var resume: JSONObject
+    /// What else is worth knowing of the shard, and does not simply add up; not part of what is made of it.
+    public var notes: JSONObject
 
-    public init(key: String, shard: MDSShardInfo, counts: JSONObject, resume: JSONObject = [:]) {
+    public init(
+        key: String, shard: MDSShardInfo, counts: JSONObject, resume: JSONObject = [:], notes: JSONObject = [:]
+    ) {
         self.key = key
         self.shard = shard
         self.counts = counts
         self.resume = resume
+        self.notes = notes
     }
 
     /// `shard.00012.json`.
-    static func basename(_ number: Int) -> String { MDSRawShard.basename(number) + ".json" }
+    public static func basename(_ number: Int) -> String { MDSRawShard.basename(number) + ".json" }
 
     var bytes: [UInt8] {
         var json: JSONObject = ["key": .string(key), "shard": shard.json, "counts": .object(counts)]
         if !resume.members.isEmpty { json["resume"] = .object(resume) }
+        if !notes.members.isEmpty { json["notes"] = .object(notes) }
         return Array((JSONValue.object(json).pythonDump() + "\n").utf8)
     }
 
     /// Reads a sidecar; nil where there is none or what there is was not written by us.
-    init?(path: String) throws {
+    public init?(path: String) throws {
         guard access(path, F_OK) == 0 else { return nil }
         let file = try MappedFile(path: path)
         let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
         guard let json, let key = json["key"]?.stringValue, let entry = json["shard"],
             let shard = try? MDSShardInfo(json: entry), let counts = json["counts"]?.objectValue
         else { return nil }
-        self.init(key: key, shard: shard, counts: counts, resume: json["resume"]?.objectValue ?? [:])
+        self.init(
+            key: key, shard: shard, counts: counts, resume: json["resume"]?.objectValue ?? [:],
+            notes: json["notes"]?.objectValue ?? [:])
     }
 }

@@ -63,18 +63,7 @@ public struct StageIdentity: Sendable {
     func differences(from old: StageIdentity) -> [String] {
         var list: [String] = []
         func compare(_ old: JSONValue?, _ new: JSONValue?, _ name: String) {
-            if case .object(let oldMembers)? = old, case .object(let newMembers)? = new {
-                for (key, value) in oldMembers.members { compare(value, newMembers[key], "\(name).\(key)") }
-                for (key, value) in newMembers.members where oldMembers[key] == nil {
-                    compare(nil, value, "\(name).\(key)")
-                }
-            } else if old != new {
-                func text(_ value: JSONValue?) -> String {
-                    let text = value?.pythonDump(ascii: false).escapedForTerminal ?? "none"
-                    return text.count > 80 ? text.prefix(77) + "…" : text
-                }
-                list.append("\(name.escapedForTerminal): \(text(old)) → \(text(new))")
-            }
+            list += JSONValue.differences(from: old, to: new, of: name)
         }
         compare(.int(old.outputVersion), .int(outputVersion), "output version")
         for (name, value) in old.options.members { compare(value, options[name], name) }
@@ -83,6 +72,26 @@ public struct StageIdentity: Sendable {
         for (name, value) in old.records.members { compare(value, records[name], name) }
         for (name, value) in records.members where old.records[name] == nil { compare(nil, value, name) }
         return list
+    }
+}
+
+extension JSONValue {
+    /// What differs between two values, as `NAME.member: old → new`, an entry a leaf; `none` stands for what is absent.
+    /// Escaped for terminals.
+    public static func differences(from old: JSONValue?, to new: JSONValue?, of name: String) -> [String] {
+        if case .object(let oldMembers)? = old, case .object(let newMembers)? = new {
+            let added = newMembers.members.filter { oldMembers[$0.key] == nil }
+            return oldMembers.members.flatMap {
+                differences(from: $0.value, to: newMembers[$0.key], of: "\(name).\($0.key)")
+            }
+                + added.flatMap { differences(from: nil, to: $0.value, of: "\(name).\($0.key)") }
+        }
+        if old == new { return [] }
+        func text(_ value: JSONValue?) -> String {
+            let text = value?.pythonDump(ascii: false).escapedForTerminal ?? "none"
+            return text.count > 80 ? text.prefix(77) + "…" : text
+        }
+        return ["\(name.escapedForTerminal): \(text(old)) → \(text(new))"]
     }
 }
 

@@ -1,6 +1,7 @@
 // What a stage that reads ids must know about their vocabulary. Stands in samples/stage.json under `text`.
 
-/// The record of a text vocabulary: its kind, size, digest and the ids of the control tokens.
+/// The record of a text vocabulary: its kind, size, digest, the ids of the control tokens, and what texts go through
+/// before they meet it.
 public struct TextRecord: Sendable, Equatable {
     /// Where the vocabulary comes from.
     public enum Kind: String, Sendable {
@@ -17,12 +18,18 @@ public struct TextRecord: Sendable, Equatable {
     public var digest: String
     /// The ids of the control tokens that the vocabulary has.
     public var controlTokens: [ControlToken: Int32]
+    /// What ingest did to each text before it tokenized it; in the JSON only where it did something.
+    public var normalization: TextNormalization
 
-    public init(kind: Kind, vocabularySize: Int, digest: String, controlTokens: [ControlToken: Int32]) {
+    public init(
+        kind: Kind, vocabularySize: Int, digest: String, controlTokens: [ControlToken: Int32],
+        normalization: TextNormalization = .none
+    ) {
         self.kind = kind
         self.vocabularySize = vocabularySize
         self.digest = digest
         self.controlTokens = controlTokens
+        self.normalization = normalization
     }
 
     /// The record as it stands in a `stage.json`.
@@ -31,10 +38,12 @@ public struct TextRecord: Sendable, Equatable {
         for token in ControlToken.allCases {
             if let id = controlTokens[token] { tokens[token.rawValue] = .int(Int(id)) }
         }
-        return [
+        var json: JSONObject = [
             "kind": .string(kind.rawValue), "vocabulary_size": .int(vocabularySize), "digest": .string(digest),
             "control_tokens": .object(tokens),
         ]
+        if !normalization.rules.isEmpty { json["normalization"] = .string("\(normalization)") }
+        return .object(json)
     }
 
     /// Reads a record.
@@ -65,6 +74,18 @@ public struct TextRecord: Sendable, Equatable {
             }
             ids[token] = Int32(id)
         }
-        self.init(kind: kind, vocabularySize: size, digest: digest, controlTokens: ids)
+        var normalization = TextNormalization.none
+        if let rules = json["normalization"] {
+            guard let known = rules.stringValue.flatMap({ try? TextNormalization(parsing: $0) }) else {
+                throw refuse("names a normalization that this program does not know")
+            }
+            normalization = known
+        }
+        self.init(
+            kind: kind, vocabularySize: size, digest: digest, controlTokens: ids, normalization: normalization)
+    }
+    /// What differs, as `text.member: old → new`, an entry a leaf.
+    public func differences(from old: TextRecord) -> [String] {
+        JSONValue.differences(from: old.json, to: json, of: "text")
     }
 }

@@ -71,7 +71,8 @@ extension Tokenizer {
             throw Failure(
                 .badData, "no text record", at: stagePath.escapedForTerminal, remedy: "name a samples directory")
         }
-        let record = try TextRecord(json: text, path: stagePath)
+        var record = try TextRecord(json: text, path: stagePath)
+        record.normalization = .none  // of the texts, not of the vocabulary
         let path = record.kind == .byteLevel ? stagePath : directory + "/tokenizer.json"
         let tokenizer = record.kind == .byteLevel ? Tokenizer.byteLevel : try load(path: path)
         guard tokenizer.record == record else {

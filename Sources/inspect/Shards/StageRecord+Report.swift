@@ -3,13 +3,12 @@
 import PipelineKit
 
 extension StageRecord {
-    /// Stage, options, input, counts and records, one a line; nested members by dotted names.
-    var table: Table {
-        var table = Table([("", .left), ("", .left)])
-        table.add(["stage", "\(identity.stage) (output version \(identity.outputVersion))"])
+    /// Stage, options, input, counts and records with their values; nested members by dotted names. Not escaped.
+    var fields: [(name: String, value: String)] {
+        var fields = [(name: "stage", value: "\(identity.stage) (output version \(identity.outputVersion))")]
         func add(_ value: JSONValue, _ name: String) {
             guard let object = value.objectValue else {
-                table.add([name, (value.stringValue ?? value.pythonDump(ascii: false)).truncated(to: 100)])
+                fields.append((name, value.stringValue ?? value.pythonDump(ascii: false)))
                 return
             }
             for (key, member) in object.members { add(member, "\(name).\(key)") }
@@ -18,6 +17,13 @@ extension StageRecord {
         add(.object(identity.input), "input")
         add(.object(counts), "counts")
         add(.object(identity.records), "records")
+        return fields
+    }
+
+    /// The fields, one a line.
+    var table: Table {
+        var table = Table([("", .left), ("", .left)])
+        for (name, value) in fields { table.add([name, value.truncated(to: 100)]) }
         return table
     }
 

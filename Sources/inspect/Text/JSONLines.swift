@@ -6,18 +6,32 @@ import PipelineKit
 ///
 /// - Throws: `FileError`, or a `Failure` (bad data) that names path and line.
 func jsonLines(path: String) throws -> [JSONObject] {
+    var lines: [JSONObject] = []
+    try forEachJSONLine(path: path) { lines.append($1) }
+    return lines
+}
+
+/// Calls `body` with the number, from 1, and the object of each line that is not empty. One line is in memory at a time.
+///
+/// - Throws: as `jsonLines`, and what `body` throws.
+func forEachJSONLine(path: String, _ body: (Int, JSONObject) throws -> Void) throws {
     let file = try MappedFile(path: path)
-    return try file.withBytes { bytes in
-        try bytes.split(separator: UInt8(ascii: "\n")).enumerated().map { number, line in
-            let place = "\(path.escapedForTerminal), line \(number + 1)"
+    try file.withBytes { bytes in
+        var rest = bytes[...], number = 0
+        while !rest.isEmpty {
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
+            number += 1
+            if line.isEmpty { continue }
+            let place = "\(path.escapedForTerminal), line \(number)"
+            let object: JSONObject?
             do {
-                guard let object = try JSONValue(parsing: UnsafeRawBufferPointer(rebasing: line)).objectValue else {
-                    throw Failure(.badData, "not a JSON object", at: place)
-                }
-                return object
+                object = try JSONValue(parsing: UnsafeRawBufferPointer(rebasing: line)).objectValue
             } catch let error as JSONError {
                 throw Failure(.badData, error.description, at: place)
             }
+            guard let object else { throw Failure(.badData, "not a JSON object", at: place) }
+            try body(number, object)
         }
     }
 }

@@ -97,12 +97,6 @@ struct SampleReport: Report {
         if let conversation { sections.append("conversation\n" + Self.lines(of: conversation).joined(separator: "\n")) }
         if !clips.isEmpty { sections.append(clipTable) }
         if let tokens { sections.append(tokens.text) }
-        for (index, clip) in clips.enumerated() {
-            guard let codes = clip.codes else { continue }
-            sections.append(
-                "codes of clip \(index) (\(clip.role)): \(codes.count) codebooks × \(codes.first?.count ?? 0) frames\n"
-                    + Self.grid(codes))
-        }
         if let melBins, !chunks.isEmpty { sections.append(chunkTable(melBins)) }
         return sections.joined(separator: "\n\n")
     }
@@ -156,17 +150,6 @@ struct SampleReport: Report {
                 return "  " + (index == 0 ? role : "").padded(to: 10).escapedForTerminal + " " + said.escapedForTerminal
             }
         }
-    }
-
-    private static func grid(_ codes: [[UInt16]], columns: Int = 24) -> String {
-        var table = Table([("", .left)] + Array(repeating: ("", .right), count: columns) + [("", .left)])
-        for (k, row) in codes.enumerated() {
-            let cells = row.prefix(columns).map { String($0) }
-            table.add(
-                ["k\(k)"] + cells + Array(repeating: "", count: columns - cells.count)
-                    + [row.count > columns ? "…" : ""])
-        }
-        return table.rendered(indent: 2)
     }
 
     var json: JSONObject {

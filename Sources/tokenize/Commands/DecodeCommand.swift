@@ -1,6 +1,7 @@
 // tokenize decode: one clip of one sample, from codes to a WAV file that can be heard.
 
 import ArgumentParser
+import Codecs
 import PipelineKit
 
 struct DecodeCommand: ParsableCommand {
@@ -57,25 +58,5 @@ struct DecodeCommand: ParsableCommand {
         let seconds = Double(samples.count * 1_000 / codec.sampleRate) / 1_000
         Console.log.info(
             "\(output.escapedForTerminal): \(seconds) s from \(clips[clip].frames) frames of \(codec.codebooks) codes")
-    }
-}
-
-/// Refuses codes that another codec made.
-///
-/// - Throws: a `Failure` (bad usage) with both digests.
-func checkMaker(of codes: String, is codec: CodecRecord, at codecPath: String) throws {
-    let path = codes + "/" + StageRecord.basename
-    guard let json = try StageRecord(directory: codes)?.record("codec") else {
-        throw Failure(
-            .badUsage, "no codec record: not the codes of tokenize encode", at: path.escapedForTerminal,
-            remedy: "name the directory that tokenize encode wrote")
-    }
-    let maker = try CodecRecord(json: json, path: path)
-    guard maker == codec else {
-        throw Failure(
-            .badUsage,
-            "made by the codec \(maker.name.escapedForTerminal) with digest \(maker.digest.escapedForTerminal), but "
-                + "\(codecPath.escapedForTerminal) is \(codec.name) with digest \(codec.digest)",
-            at: codes.escapedForTerminal, remedy: "name the codec that made them, or run tokenize encode again")
     }
 }

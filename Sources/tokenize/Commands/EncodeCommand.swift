@@ -1,6 +1,7 @@
 // tokenize encode: the stage from clips to codes.
 
 import ArgumentParser
+import Codecs
 import PipelineKit
 
 struct EncodeCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 // tokenize fit: the embedded codec, fitted to an audio directory.
 
 import ArgumentParser
+import Codecs
 import Foundation
 import PipelineKit
 
@@ -50,8 +51,7 @@ struct FitCommand: ParsableCommand {
             config = existing
         } else {
             let sample = try FrameSample(of: reader, workers: flags.workers, isQuiet: flags.quiet)
-            try directory.checkRoom(
-                codebookSize: codebookSize ?? MelRVQFit.automaticSize(frames: sample.frames))
+            try directory.checkRoom(codebookSize: codebookSize, for: sample)
             let fit = try MelRVQFit(
                 sample, codebookSize: codebookSize, workers: flags.workers, isQuiet: flags.quiet)
             config = try directory.write(fit, identity: identity)

@@ -2,6 +2,7 @@
 // arithmetic and not the sound; hidden from the help.
 
 import ArgumentParser
+import Codecs
 import Foundation
 import PipelineKit
 

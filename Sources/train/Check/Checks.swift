@@ -60,18 +60,27 @@ enum LabelCheck {
 
 /// Whether the checkpoints that a run keeps at once fit on the disk.
 enum DiskCheck {
-    /// Model and two moments of the optimizer, as 32-bit floats.
-    static func checkpointBytes(parameters: Int, trained: Int) -> Int { 4 * parameters + 8 * trained }
-
     /// - Throws: `Failure` where there is less room than `needed`, or nowhere to write.
-    static func run(_ config: TrainConfig, parameters: Int, trained: Int) throws -> String {
+    static func run(_ config: TrainConfig, checkpointBytes: Int) throws -> String {
         let training = config.training
         // final/, those that are kept, the best among them, and the one that is written before an old one goes.
         let best = training.validationFraction > 0 ? 1 : 0
         let kept = max(training.saveSteps == nil ? 0 : training.saveTotalLimit ?? 1, best)
         let count = kept == 0 ? 1 : 2 + kept
-        let needed = count * checkpointBytes(parameters: parameters, trained: trained)
-        let place = existingAncestor(of: config.outputDir)
+        let needed = count * checkpointBytes
+        let free = try require(
+            needed, for: "\(count) checkpoints", near: config.outputDir, remedy: "or lower training.save_total_limit")
+        return "\(ByteText.text(free)) free, \(ByteText.text(needed)) for \(count) checkpoints"
+    }
+
+    /// Asks for room where a path is or will be.
+    /// - Returns: the bytes that are free.
+    /// - Throws: `Failure` where there is less room than `needed`, or nowhere to write.
+    @discardableResult
+    static func require(
+        _ needed: Int, for what: String, near path: String, remedy: String = "or name another place"
+    ) throws -> Int {
+        let place = existingAncestor(of: path)
         guard access(place, W_OK) == 0 else { throw FileError("write in the directory", place) }
         var status = statvfs()
         guard statvfs(place, &status) == 0 else { throw FileError("ask for free space", place) }
@@ -79,10 +88,10 @@ enum DiskCheck {
             clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
         guard free > needed else {
             throw Failure(
-                .failed, "\(ByteText.text(free)) are free, \(count) checkpoints need \(ByteText.text(needed))",
-                at: place.escapedForTerminal, remedy: "free some space, or lower training.save_total_limit")
+                .failed, "\(ByteText.text(free)) are free, \(ByteText.text(needed)) are needed for \(what)",
+                at: place.escapedForTerminal, remedy: "free some space, \(remedy)")
         }
-        return "\(ByteText.text(free)) free, \(ByteText.text(needed)) for \(count) checkpoints"
+        return free
     }
 
     static func existingAncestor(of path: String) -> String {
@@ -134,13 +143,14 @@ enum SaveCheck {
             step: 0, totalSteps: 0, epoch: 0, stepInEpoch: 0, seed: config.training.seed, configDigest: "",
             data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: false, threads: BLAS.threads,
             windowTokens: 0, windowSeconds: 0)
-        try Checkpoint.save(model: model, optimizer: optimizer, state: state, in: scratch, name: "final")
+        try Checkpoint.save(
+            model: model, optimizer: optimizer, state: state, base: setup.baseDirectory, in: scratch, name: "final")
         // Loading makes a second model and optimizer, which a large one leaves no room for.
         let need = MemoryNeed(model, activations: 0)
-        guard 2 * need.total < MemoryCheck.limitBytes() ?? .max else {
+        guard 2 * (need.total - need.mapped) + need.mapped < MemoryCheck.limitBytes() ?? .max else {
             return "saved and read again bit by bit, then removed; no room to load it beside the model"
         }
-        let loaded = try Checkpoint.load(scratch + "/final", options: optimizer.options).model
+        let loaded = try Checkpoint.load(scratch + "/final", setup: setup).model
         let options = setup.lossOptions.weighingOnly(batch.labelCounts)
         let (before, after) = (try model.evaluate(batch, loss: options), try loaded.evaluate(batch, loss: options))
         guard before == after else {

@@ -31,6 +31,13 @@ extension Preflight {
                 $0
             }
         }
+        if model.parts.adapter != nil {
+            _ = ask(Self.adapterTitle, &table) {
+                try AdapterProbe(model, options: setup.lossOptions).run(try cache.batch([try rows.get()[0]])).judged()
+            } finding: {
+                $0
+            }
+        }
         _ = ask("save and reload", &table) {
             try SaveCheck.run(model, try cache.batch([try rows.get()[0]]), setup: setup, data: data)
         } finding: {

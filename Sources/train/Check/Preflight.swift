@@ -54,18 +54,18 @@ struct Preflight {
         let model = setup.flatMap { setup in
             ask("weights", &table) {
                 // Before anything so large is loaded.
-                _ = try MemoryCheck.run(MemoryNeed(setup.modelConfig))
+                _ = try MemoryCheck.run(try setup.memoryNeed())
                 let model = try setup.model()
                 try RunSetup.check(config.loss, against: model.config)
                 return model
             } finding: {
                 "\($0.parameters.parameterCount) parameters, \($0.parameters.trainedCount) trained"
+                    + $0.parts.description
             }
         }
         if let model {
             _ = ask("disk", &table) {
-                try DiskCheck.run(
-                    config, parameters: model.parameters.parameterCount, trained: model.parameters.trainedCount)
+                try DiskCheck.run(config, checkpointBytes: model.checkpointBytes)
             } finding: {
                 $0
             }
@@ -88,6 +88,9 @@ struct Preflight {
         }
         return table
     }
+
+    /// Asked only where an adapter is trained.
+    static let adapterTitle = "adapter probe"
 
     static let titles = [
         "config", "ranks", "data and model", "rows", "labels", "weights", "disk", "memory", "one step", "leak probe",

@@ -2,6 +2,10 @@
 //
 //     config.json  model.safetensors  optimizer.safetensors  trainer_state.json
 //
+// Of a run that trains an adapter, the adapter in peft's format and its proof in place of the model:
+//
+//     adapter_config.json  adapter_model.safetensors  adapter_proof.json  config.json  optimizer.safetensors  …
+//
 // A directory is written under NAME.partial, synced, read again, compared and renamed, so that a checkpoint is whole or
 // absent.
 
@@ -12,10 +16,12 @@ enum Checkpoint {
     static let optimizerName = "optimizer.safetensors"
 
     /// Writes `run/name`; what stood there before goes only when the new one is whole.
-    /// - Parameter written: called between writing and reading again; tests damage a file there.
+    /// - Parameters:
+    ///   - base: the checkpoint under an adapter.
+    ///   - written: called between writing and reading again; tests damage a file there.
     /// - Throws: `FileError`, `CheckpointMismatch`; the partial directory of a failed save is removed.
     static func save(
-        model: HiggsModel, optimizer: AdamW, state: TrainerState, in run: String, name: String,
+        model: HiggsModel, optimizer: AdamW, state: TrainerState, base: String? = nil, in run: String, name: String,
         written: (_ partial: String) throws -> Void = { _ in }
     ) throws {
         let path = run + "/" + name, partial = path + CheckpointName.partialSuffix
@@ -24,7 +30,14 @@ enum Checkpoint {
         try FileTree.remove(partial)
         guard mkdir(partial, 0o755) == 0 else { throw FileError("create the checkpoint", partial) }
         do {
-            try model.save(to: partial)
+            if model.parts.adapter == nil {
+                try model.save(to: partial)
+            } else {
+                try model.saveAdapter(to: partial, base: base)
+                try AtomicFile.write(
+                    (model.config.document.pretty() + "\n").utf8, to: partial + "/" + HiggsModel.configName)
+                try AdapterProof(model, base: base, path: path, isTrained: state.step > 0).write(to: partial)
+            }
             try optimizer.save(to: partial + "/" + optimizerName)
             try AtomicFile.write(stateBytes, to: partial + "/" + TrainerState.fileName)
             try written(partial)
@@ -50,17 +63,16 @@ enum Checkpoint {
     private static func holds(_ path: String, _ model: HiggsModel, _ optimizer: AdamW) -> Bool {
         guard access(path + "/" + TrainerState.fileName, F_OK) == 0 else { return false }
         do {
-            return try model.firstDifference(savedIn: path) == nil
-                && optimizer.firstDifference(savedAt: path + "/" + optimizerName) == nil
+            return try firstDifference(path, model: model, optimizer: optimizer) == nil
         } catch {
             return false  // a file that cannot be read is none of these
         }
     }
 
-    /// The model and optimizer of a checkpoint.
-    static func load(_ directory: String, options: AdamW.Options) throws -> (model: HiggsModel, optimizer: AdamW) {
-        let model = try HiggsModel(loading: directory)
-        let optimizer = AdamW(model.parameters, options: options)
+    /// The model and optimizer of a checkpoint of a run.
+    static func load(_ directory: String, setup: RunSetup) throws -> (model: HiggsModel, optimizer: AdamW) {
+        let model = try setup.model(checkpoint: directory)
+        let optimizer = AdamW(model.parameters, options: AdamW.Options(setup.config.training))
         try optimizer.load(from: directory + "/" + optimizerName)
         return (model, optimizer)
     }

@@ -22,25 +22,36 @@ extension Checkpoint {
     static func verify(
         _ directory: String, model: HiggsModel, optimizer: AdamW, state: TrainerState
     ) throws {
-        if let what = try model.firstDifference(savedIn: directory) {
-            throw CheckpointMismatch(path: directory, what: what)
-        }
-        let path = directory + "/" + optimizerName
-        if let what = try optimizer.firstDifference(savedAt: path) { throw CheckpointMismatch(path: path, what: what) }
+        if let mismatch = try firstDifference(directory, model: model, optimizer: optimizer) { throw mismatch }
         guard try TrainerState(checkpoint: directory) == state else {
             throw CheckpointMismatch(path: directory, what: TrainerState.fileName)
         }
+    }
+
+    /// The first tensor, or the config, that a checkpoint does not have as the model and the optimizer have it.
+    static func firstDifference(
+        _ directory: String, model: HiggsModel, optimizer: AdamW
+    ) throws -> CheckpointMismatch? {
+        let differing =
+            model.parts.adapter == nil
+            ? try model.firstDifference(savedIn: directory) : try model.firstAdapterDifference(savedIn: directory)
+        if let differing { return CheckpointMismatch(path: directory, what: differing) }
+        let path = directory + "/" + optimizerName
+        return try optimizer.firstDifference(savedAt: path).map { CheckpointMismatch(path: path, what: $0) }
     }
 }
 
 extension HiggsModel {
     /// The first tensor, or the config, that a saved model does not have as this one has it; nil where all is the same.
     func firstDifference(savedIn directory: String) throws -> String? {
-        let file = try SafetensorsFile(path: directory + "/" + Self.weightsName)
-        return try withExtendedLifetime(file) {
-            for entry in parameters.entries
-            where !file.holds(entry.name, shape: entry.shape, UnsafeBufferPointer(parameters.values(entry))) {
-                return entry.name
+        let files = try SafetensorsSet(directory: directory)
+        return try withExtendedLifetime((files, parameters)) {
+            for entry in parameters.entries where entry.isBase {
+                guard let tensor = files.tensor(entry.name), tensor.shape == entry.shape else { return entry.name }
+                let isSame =
+                    entry.mapped.map { tensor.elementType == $0.elementType && isEqual(tensor.bytes, $0.bytes) }
+                    ?? tensor.holds(UnsafeBufferPointer(parameters.values(entry)), as: entry.storedType)
+                if !isSame { return entry.name }
             }
             let path = directory + "/" + Self.configName
             let saved = try MappedFile(path: path).withBytes { try JSONValue(parsing: $0) }
@@ -49,13 +60,33 @@ extension HiggsModel {
     }
 }
 
+private func isEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    guard a.count == b.count else { return false }
+    guard let first = a.baseAddress, let second = b.baseAddress else { return true }
+    return memcmp(first, second, a.count) == 0
+}
+
+extension SafetensorsTensor {
+    /// Whether it has this type and, rounded to it, the very bits of these floats.
+    func holds(_ values: UnsafeBufferPointer<Float>, as type: ElementType = .float32) -> Bool {
+        guard elementType == type, count == values.count else { return false }
+        if type == .float32 { return isEqual(bytes, UnsafeRawBufferPointer(values)) }
+        for start in stride(from: 0, to: count, by: 1 << 20) {
+            let end = min(start + 1 << 20, count)
+            let piece = narrowed(UnsafeBufferPointer(rebasing: values[start..<end]), to: type)
+            let place = start * type.byteCount..<end * type.byteCount
+            guard piece.withUnsafeBytes({ isEqual($0, UnsafeRawBufferPointer(rebasing: bytes[place])) }) else {
+                return false
+            }
+        }
+        return true
+    }
+}
+
 extension SafetensorsFile {
     /// Whether a tensor has this shape and these very bits, as 32-bit floats.
     func holds(_ name: String, shape: [Int], _ values: UnsafeBufferPointer<Float>) -> Bool {
-        guard let tensor = tensor(name), tensor.elementType == .float32, tensor.shape == shape else { return false }
-        let bytes = UnsafeRawBufferPointer(values)
-        guard tensor.bytes.count == bytes.count else { return false }
-        guard let a = tensor.bytes.baseAddress, let b = bytes.baseAddress else { return true }
-        return memcmp(a, b, bytes.count) == 0
+        guard let tensor = tensor(name), tensor.shape == shape else { return false }
+        return tensor.holds(values)
     }
 }

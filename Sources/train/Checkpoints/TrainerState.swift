@@ -30,6 +30,9 @@ struct TrainerState: Sendable, Equatable {
     var windowSeconds: Double
     /// nil before the first evaluation, and without validation rows.
     var best: BestCheckpoint?
+    /// The vocabulary of the data and what its texts went through; nil where the data has no record of it, or the
+    /// checkpoint is older than this member.
+    var text: TextRecord? = nil
 
     /// Why a trainer_state.json cannot be used.
     struct Unreadable: PersonReadable, Equatable {
@@ -57,7 +60,7 @@ struct TrainerState: Sendable, Equatable {
             "validation_by": .string(validationBy.rawValue),
             "owes_evaluation": .bool(owesEvaluation),
             "threads": .int(threads), "window_tokens": .int(windowTokens), "window_seconds": .double(windowSeconds),
-            "best": best?.json ?? .null,
+            "best": best?.json ?? .null, "text": text?.json ?? .null,
         ]
     }
 }
@@ -98,5 +101,6 @@ extension TrainerState {
         windowTokens = try count("window_tokens")
         windowSeconds = try member("window_seconds") { $0.doubleValue }
         best = try member("best") { $0.isNull ? .some(nil) : BestCheckpoint(json: $0).map { .some($0) } }
+        if let record = document["text"], !record.isNull { text = try TextRecord(json: record, path: path) }
     }
 }

@@ -15,8 +15,6 @@ enum ConfigError: PersonReadable, Equatable {
     case missingKey(String, file: String, remedy: String)
     /// Two keys that exclude or need each other.
     case contradiction(String, location: String, remedy: String)
-    /// A key that is part of the contract, with a value that this version does not compute.
-    case notImplemented(String, location: String, remedy: String)
 
     var failure: Failure {
         switch self {
@@ -40,8 +38,7 @@ enum ConfigError: PersonReadable, Equatable {
                 remedy: "choose a value in that range")
         case .missingKey(let key, let file, let remedy):
             Failure(.badUsage, "\(key) is missing", at: file, remedy: remedy)
-        case .contradiction(let problem, let location, let remedy),
-            .notImplemented(let problem, let location, let remedy):
+        case .contradiction(let problem, let location, let remedy):
             Failure(.badUsage, problem, at: location, remedy: remedy)
         }
     }

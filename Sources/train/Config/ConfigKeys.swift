@@ -4,6 +4,7 @@ enum RootKey: String, ConfigKey {
     case model
     case dataPath = "data_path"
     case outputDir = "output_dir"
+    case adapter
     case training, lora, loss
 }
 
@@ -53,6 +54,7 @@ enum TrainingKey: String, ConfigKey {
     case validationFraction = "validation_fraction"
     case validationBy = "validation_by"
     case requirePretrained = "require_pretrained"
+    case freeze
 }
 
 enum LoRAKey: String, ConfigKey {

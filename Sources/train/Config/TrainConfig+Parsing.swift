@@ -9,6 +9,7 @@ extension TrainConfig {
         var model: String?
         var dataPath: String?
         var outputDir: String?
+        var adapter: String?
         /// `key.path=value`, applied in order, before the flags above.
         var overrides: [String] = []
     }
@@ -61,10 +62,61 @@ extension TrainConfig {
         outputDir = try required(.outputDir, flags.outputDir, remedy: "name the run, here or with --output-dir DIR")
         training = try TrainingOptions(
             ConfigSection(root.node(.training), path: "training", file: file, known: known))
-        lora = try root.node(.lora).map {
-            try LoRAOptions(ConfigSection($0, path: "lora", file: file, known: known))
+        adapter = try flags.adapter ?? root.text(.adapter, expected: "a path")
+        let section = try root.node(.lora).map {
+            try ConfigSection<LoRAKey>($0, path: "lora", file: file, known: known)
+        }
+        if let adapter {
+            let options = try AdapterConfig(directory: adapter).options
+            lora = options
+            try section?.refuseContradictions(of: options, in: adapter)
+        } else {
+            lora = try section.map { try LoRAOptions($0) }
+        }
+        if lora != nil, let node = root.node(.training).flatMap({ Self.member(TrainingKey.freeze.rawValue, of: $0) }),
+            !training.frozen.isEmpty
+        {
+            throw ConfigError.contradiction(
+                "training.freeze beside an adapter, which freezes the whole base", location: node.origin.location,
+                remedy: "remove one of them; lora.modules_to_save trains modules whole")
         }
         loss = try LossConfig(ConfigSection(root.node(.loss), path: "loss", file: file, known: known))
+    }
+}
+
+extension TrainConfig {
+    /// The value of a key in a mapping; for errors that name its line.
+    private static func member(_ key: String, of node: ConfigNode) -> ConfigNode? {
+        guard case .mapping(let entries) = node.content else { return nil }
+        return entries.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    }
+}
+
+extension ConfigSection<LoRAKey> {
+    /// An adapter that goes on training is what its own config says: keys that are given may say the same.
+    /// - Throws: `ConfigError.contradiction` for the first that does not.
+    func refuseContradictions(of options: LoRAOptions, in directory: String) throws {
+        let given = try LoRAOptions(self)
+        func isSame(_ key: LoRAKey) -> Bool {
+            switch key {
+            case .r: given.r == options.r
+            case .alpha: given.alpha == options.alpha
+            case .dropout: given.dropout == options.dropout
+            case .targetModules: given.targetModules == options.targetModules
+            case .targetMode: given.targetMode.pattern == options.targetModules
+            case .modulesToSave: given.modulesToSave == options.modulesToSave
+            case .useRSLoRA: given.useRSLoRA == options.useRSLoRA
+            }
+        }
+        // The mode means nothing where modules are named.
+        let named = node(.targetModules) != nil
+        for key in LoRAKey.allCases where !(key == .targetMode && named) {
+            guard let node = node(key), !isSame(key) else { continue }
+            throw ConfigError.contradiction(
+                "\(name(key)) is not what \(AdapterConfig.name) of \(directory.escapedForTerminal) says",
+                location: node.origin.location, remedy: "remove the key: an adapter that goes on training keeps its own"
+            )
+        }
     }
 }
 
@@ -124,6 +176,16 @@ extension TrainingOptions {
             ?? defaults.validationFraction
         validationBy = try section.choice(.validationBy, of: ValidationBy.self) ?? defaults.validationBy
         requirePretrained = try section.flag(.requirePretrained) ?? defaults.requirePretrained
+        let words = ParameterGroup.words
+        let expected = "a list of " + words.map(\.word).joined(separator: ", ")
+        let groups = try section.list(.freeze, expected: expected) { node in
+            ConfigSection<TrainingKey>.string(node).flatMap { text in words.first { $0.word == text }?.groups }
+        }
+        let frozen = Set((groups ?? []).joined())
+        self.frozen = ParameterGroup.allCases.filter(frozen.contains)
+        if frozen.count == ParameterGroup.allCases.count, let node = section.node(.freeze) {
+            throw section.outOfRange(.freeze, node, expected: "something that is left to train")
+        }
     }
 }
 
@@ -134,9 +196,17 @@ extension LoRAOptions {
         alpha = try section.number(.alpha, "above 0", where: { $0 > 0 }) ?? defaults.alpha
         dropout =
             try section.number(.dropout, "at least 0 and below 1", where: { $0 >= 0 && $0 < 1 }) ?? defaults.dropout
-        targetMode = try section.choice(.targetMode, of: TargetMode.self) ?? defaults.targetMode
+        let mode = try section.choice(.targetMode, of: TargetMode.self) ?? defaults.targetMode
         let names = "a list of module names"
-        targetModules = try section.list(.targetModules, expected: names, read: ConfigSection<LoRAKey>.string)
+        if let node = section.node(.targetModules), case .scalar(let text, _) = node.content {
+            targetModules = .pattern(text)
+        } else {
+            targetModules = try section.list(
+                .targetModules, expected: "a list of module names or a pattern", read: ConfigSection<LoRAKey>.string
+            ).map { .names($0) }
+        }
+        // Modules that are named leave the mode without a meaning.
+        targetMode = targetModules == nil ? mode : defaults.targetMode
         modulesToSave =
             try section.list(.modulesToSave, expected: names, read: ConfigSection<LoRAKey>.string)
             ?? defaults.modulesToSave

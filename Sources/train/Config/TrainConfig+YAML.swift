@@ -34,6 +34,7 @@ extension TrainConfig {
         }
         add("data_path", .string(dataPath))
         add("output_dir", .string(outputDir))
+        add("adapter", adapter.map { .string($0) })
         all += training.flattened
         if let lora { all += lora.flattened }
         all += loss.flattened
@@ -137,6 +138,7 @@ extension TrainingOptions {
         keys.add(.validationFraction, validationFraction)
         keys.add(.validationBy, .string(validationBy.rawValue))
         keys.add(.requirePretrained, requirePretrained)
+        if !frozen.isEmpty { keys.add(.freeze, frozen.map(\.rawValue)) }
         return keys.members
     }
 }
@@ -147,8 +149,8 @@ extension LoRAOptions {
         keys.add(.r, r)
         keys.add(.alpha, alpha)
         keys.add(.dropout, dropout)
-        keys.add(.targetMode, .string(targetMode.rawValue))
-        keys.add(.targetModules, targetModules)
+        if targetModules == nil { keys.add(.targetMode, .string(targetMode.rawValue)) }
+        keys.add(.targetModules, targetModules?.json)
         keys.add(.modulesToSave, modulesToSave)
         keys.add(.useRSLoRA, useRSLoRA)
         return keys.members

@@ -9,6 +9,9 @@ struct TrainConfig: Sendable, Equatable {
     /// The run directory.
     var outputDir: String
     var training = TrainingOptions()
+    /// An adapter directory that goes on training; `lora` is then what its adapter_config.json says.
+    var adapter: String?
+    /// nil: no adapter, the model itself is trained.
     var lora: LoRAOptions?
     var loss = LossConfig()
 }
@@ -94,6 +97,8 @@ struct TrainingOptions: Sendable, Equatable {
     var validationBy = ValidationBy.auto
     /// Stops a run whose untrained model is no better than chance on audio.
     var requirePretrained = false
+    /// Tensors that are not trained; empty: all are. In the order of the groups.
+    var frozen: [ParameterGroup] = []
 }
 
 /// `lora:`.
@@ -106,8 +111,8 @@ struct LoRAOptions: Sendable, Equatable {
     var alpha = 16.0
     var dropout = 0.0
     var targetMode = TargetMode.comprehensive
-    /// Names or patterns of modules; nil: those of `targetMode`.
-    var targetModules: [String]?
+    /// Names of modules, or a pattern; nil: those of `targetMode`.
+    var targetModules: ModulePattern?
     var modulesToSave: [String] = []
     var useRSLoRA = false
 }

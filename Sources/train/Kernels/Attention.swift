@@ -25,10 +25,25 @@ struct Attention {
         scale = 1 / Float(headWidth).squareRoot()
     }
 
-    /// The extents of one matrix of scores for these sequences.
-    static func scoreExtents(starts: [Int]) -> (rows: Int, columns: Int) {
+    /// The extents of the scores for these sequences: a block of queries by the longest sequence, for each thread that
+    /// finds a key-value head of a sequence to work on.
+    func scoreExtents(starts: [Int]) -> (rows: Int, columns: Int) {
+        let block = Self.blockExtents(starts: starts)
+        return (block.rows * max(1, min(ThreadTeam.count, (starts.count - 1) * keyValueHeads)), block.columns)
+    }
+
+    /// The extents of one thread's scores.
+    private static func blockExtents(starts: [Int]) -> (rows: Int, columns: Int) {
         let longest = zip(starts, starts.dropFirst()).map { $1 - $0 }.max() ?? 0
         return (min(queryBlock, longest), longest)
+    }
+
+    /// The block of scores of each slot; as many as fit into the matrix.
+    private static func slots(of scores: Matrix, starts: [Int]) -> [Matrix] {
+        let block = blockExtents(starts: starts), count = block.rows * block.columns
+        return stride(from: 0, through: scores.count - count, by: max(1, count)).map {
+            Matrix(base: scores.base + $0, rows: block.rows, columns: block.columns)
+        }
     }
 
     /// - Parameters:
@@ -40,8 +55,9 @@ struct Attention {
     ///   - scores: scratch of `scoreExtents`.
     func forward(q: Matrix, k: Matrix, v: Matrix, starts: [Int], y: Matrix, logSums: Matrix, scores: Matrix) {
         check(q: q, k: k, v: v, starts: starts, y: y, logSums: logSums, scores: scores)
-        visitBlocks(starts: starts) { block in
-            let keys = block.keys.count
+        let slots = Self.slots(of: scores, starts: starts)
+        visitBlocks(starts: starts, slots: slots.count) { slot, block in
+            let keys = block.keys.count, scores = slots[slot]
             product(block, q, columnsOf: block.head, timesTransposed: k, alpha: scale, into: scores)
             for r in 0..<block.queries.count {
                 let row = scores.base + r * keys
@@ -68,8 +84,10 @@ struct Attention {
         check(q: dq, k: dk, v: dv, starts: starts, y: dy, logSums: logSums, scores: dScores)
         dk.fill(0)
         dv.fill(0)
-        visitBlocks(starts: starts) { block in
+        let slots = Self.slots(of: scores, starts: starts), dSlots = Self.slots(of: dScores, starts: starts)
+        visitBlocks(starts: starts, slots: min(slots.count, dSlots.count)) { slot, block in
             let keys = block.keys.count, queries = block.queries.count
+            let scores = slots[slot], dScores = dSlots[slot]
             let firstQuery = block.queries.lowerBound, firstKey = block.keys.lowerBound
             product(block, q, columnsOf: block.head, timesTransposed: k, alpha: scale, into: scores)
             product(block, dy, columnsOf: block.head, timesTransposed: v, alpha: 1, into: dScores)
@@ -119,14 +137,20 @@ struct Attention {
         }
     }
 
-    private func visitBlocks(starts: [Int], _ body: (Block) -> Void) {
-        for (start, end) in zip(starts, starts.dropFirst()) {
-            for head in 0..<heads {
+    /// Visits all blocks, several at once; those of one key-value head of one sequence one after another. `slot` numbers
+    /// the thread's own part of the scores.
+    private func visitBlocks(starts: [Int], slots: Int, _ body: (_ slot: Int, Block) -> Void) {
+        let group = heads / keyValueHeads
+        ThreadTeam.forEachItem((starts.count - 1) * keyValueHeads, slots: slots) { slot, unit in
+            let (sequence, keyValueHead) = unit.quotientAndRemainder(dividingBy: keyValueHeads)
+            let start = starts[sequence], end = starts[sequence + 1]
+            for head in keyValueHead * group..<(keyValueHead + 1) * group {
                 for first in stride(from: start, to: end, by: Self.queryBlock) {
                     let last = min(first + Self.queryBlock, end)
                     body(
+                        slot,
                         Block(
-                            head: head, keyValueHead: head / (heads / keyValueHeads), queries: first..<last,
+                            head: head, keyValueHead: keyValueHead, queries: first..<last,
                             keys: start..<(isCausal ? last : end), isCausal: isCausal))
                 }
             }
@@ -177,7 +201,6 @@ struct Attention {
         precondition(k.columns == keyValueHeads * headWidth && v.columns == k.columns, "keys of \(k.columns) columns")
         precondition(k.rows == rows && v.rows == rows && y.rows == rows, "attention over unequal rows")
         precondition(logSums.rows == rows && logSums.columns == heads, "log sums of \(logSums.columns) heads")
-        let extents = Self.scoreExtents(starts: starts)
-        precondition(scores.count >= extents.rows * extents.columns, "scores of \(scores.count) values")
+        precondition(!Self.slots(of: scores, starts: starts).isEmpty, "scores of \(scores.count) values")
     }
 }

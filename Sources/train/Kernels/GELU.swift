@@ -7,17 +7,21 @@ enum GELU {
     /// Both have the same extents.
     static func forward(_ x: Matrix, y: Matrix) {
         precondition(x.count == y.count, "GELU extents")
-        for i in 0..<x.count { y.base[i] = x.base[i] * normalDistribution(x.base[i]) }
+        ThreadTeam.forEachElements(x.count) { range in
+            for i in range { y.base[i] = x.base[i] * normalDistribution(x.base[i]) }
+        }
     }
 
     /// Overwrites dy by dx = dy · (Φ(x) + x · φ(x)).
     static func backward(_ x: Matrix, dy: Matrix) {
         precondition(x.count == dy.count, "GELU extents")
-        for i in 0..<x.count {
-            let value = x.base[i]
-            // 1/√(2π)
-            let density = 0.398_942_28 * exp(-0.5 * value * value)
-            dy.base[i] *= normalDistribution(value) + value * density
+        ThreadTeam.forEachElements(x.count) { range in
+            for i in range {
+                let value = x.base[i]
+                // 1/√(2π)
+                let density = 0.398_942_28 * exp(-0.5 * value * value)
+                dy.base[i] *= normalDistribution(value) + value * density
+            }
         }
     }
 

@@ -30,12 +30,17 @@ extension Lanes {
 
 /// Calls `body` with the start and the length, 16 but for the last, of each block of sixteen.
 @inline(__always) func forEachBlock(_ count: Int, _ body: (_ start: Int, _ count: Int) -> Void) {
-    var i = 0
-    while i + 16 <= count {
+    forEachBlock(0..<count, body)
+}
+
+/// The same of some consecutive elements.
+@inline(__always) func forEachBlock(_ range: Range<Int>, _ body: (_ start: Int, _ count: Int) -> Void) {
+    var i = range.lowerBound
+    while i + 16 <= range.upperBound {
         body(i, 16)
         i += 16
     }
-    if i < count { body(i, count - i) }
+    if i < range.upperBound { body(i, range.upperBound - i) }
 }
 
 /// e^x of each lane, within 2e-7 of the true value relatively, for x in −86.5 ... 88; clamped outside.

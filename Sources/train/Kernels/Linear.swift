@@ -1,35 +1,111 @@
-// The linear layer. Weights are stored (outputs, inputs), as in PyTorch.
+// The linear layer, in every form that a projection can have. Weights are stored (outputs, inputs), as in PyTorch. All
+// products with a model's weights are made here.
 
-/// y = x · Wᵀ + b.
+import PipelineKit
+
+/// y = x · Wᵀ + b, with the projection's adapter added to W.
 enum Linear {
     /// - Parameters:
     ///   - x: (T, I).
-    ///   - weight: (O, I).
-    ///   - bias: (1, O), or nil.
     ///   - y: (T, O), overwritten.
-    static func forward(_ x: Matrix, weight: Matrix, bias: Matrix? = nil, y: Matrix) {
-        if let bias {
-            precondition(bias.count == y.columns, "a bias of \(bias.count) for \(y.columns) outputs")
+    ///   - firstRow: the number of x's first row, where x is a block of more rows; dropout depends on it.
+    static func forward(_ x: Matrix, _ projection: Projection, y: Matrix, firstRow: Int = 0) {
+        if x.rows == 0 { return }
+        if let bias = projection.bias?.value {
             for t in 0..<y.rows { y.row(t).update(from: bias.base, count: y.columns) }
         }
-        multiply(x, weight, transposeB: true, beta: bias == nil ? 0 : 1, into: y)
+        let beta: Float = projection.bias == nil ? 0 : 1
+        precondition(y.rows == x.rows && y.columns == projection.outputs, "linear extents")
+        projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
+            let target = UnsafeMutableBufferPointer(rebasing: y.buffer[outputs.lowerBound...])
+            matmul(
+                transposeB: true, m: x.rows, n: outputs.count, k: x.columns, a: UnsafeBufferPointer(x.buffer),
+                lda: max(1, x.columns), b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns), beta: beta,
+                c: target, ldc: y.columns)
+        }
+        forwardAdapter(x, projection, y: y, firstRow: firstRow)
     }
 
-    /// Accumulates the weight's and bias's gradients and gives x's.
+    /// Accumulates the gradients of what is trained and gives x's.
     ///
     /// - Parameters:
     ///   - dx: (T, I), or nil where x needs no gradient.
     ///   - accumulating: adds to dx instead of overwriting it.
     ///   - dy: (T, O).
     static func backward(
-        _ x: Matrix, weight: Parameter, bias: Parameter? = nil, dx: Matrix?, accumulating: Bool = false, dy: Matrix
+        _ x: Matrix, _ projection: Projection, dx: Matrix?, accumulating: Bool = false, dy: Matrix, firstRow: Int = 0
     ) {
-        if let dx { multiply(dy, weight.value, beta: accumulating ? 1 : 0, into: dx) }
-        if let dWeight = weight.gradient { multiply(dy, transposeA: true, x, beta: 1, into: dWeight) }
-        if let dBias = bias?.gradient {
-            precondition(dBias.count == dy.columns, "a bias of \(dBias.count) for \(dy.columns) outputs")
+        if dy.rows == 0 { return }
+        if let dx {
+            precondition(dx.rows == dy.rows && dy.columns == projection.outputs, "linear extents")
+            projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
+                let source = UnsafeBufferPointer(rebasing: dy.buffer[outputs.lowerBound...])
+                matmul(
+                    m: dy.rows, n: dx.columns, k: outputs.count, a: source, lda: dy.columns,
+                    b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns),
+                    beta: accumulating || outputs.lowerBound > 0 ? 1 : 0, c: dx.buffer, ldc: max(1, dx.columns))
+            }
+        }
+        if let dWeight = projection.weight.gradient { multiply(dy, transposeA: true, x, beta: 1, into: dWeight) }
+        if let dBias = projection.bias?.gradient {
             for t in 0..<dy.rows { add(dy.row(t), to: dBias.base, count: dy.columns) }
         }
+        backwardAdapter(x, projection, dx: dx, dy: dy, firstRow: firstRow)
+    }
+
+    // MARK: - The adapter
+
+    /// y += scale · (dropout(x) · Aᵀ) · Bᵀ.
+    private static func forwardAdapter(_ x: Matrix, _ projection: Projection, y: Matrix, firstRow: Int) {
+        let workspace = projection.workspace
+        guard let adapter = projection.adapter, workspace.appliesAdapters else { return }
+        let input = dropped(x, adapter, workspace, firstRow: firstRow)
+        let hidden = workspace.matrix(.hidden, x.rows, adapter.a.value.rows)  // (T, r)
+        multiply(input, adapter.a.value, transposeB: true, into: hidden)
+        multiply(hidden, adapter.b.value, transposeB: true, alpha: adapter.scale, beta: 1, into: y)
+    }
+
+    /// The hidden values are computed again: they cost r / O of the projection, and keeping them would cost memory in
+    /// each layer.
+    private static func backwardAdapter(_ x: Matrix, _ projection: Projection, dx: Matrix?, dy: Matrix, firstRow: Int) {
+        let workspace = projection.workspace
+        guard let adapter = projection.adapter, workspace.appliesAdapters else { return }
+        let input = dropped(x, adapter, workspace, firstRow: firstRow)
+        let hidden = workspace.matrix(.hidden, x.rows, adapter.a.value.rows)  // (T, r)
+        let dHidden = workspace.matrix(.dHidden, x.rows, adapter.a.value.rows)
+        multiply(dy, adapter.b.value, alpha: adapter.scale, into: dHidden)
+        if let dB = adapter.b.gradient {
+            multiply(input, adapter.a.value, transposeB: true, into: hidden)
+            multiply(dy, transposeA: true, hidden, alpha: adapter.scale, beta: 1, into: dB)
+        }
+        if let dA = adapter.a.gradient { multiply(dHidden, transposeA: true, input, beta: 1, into: dA) }
+        guard let dx else { return }
+        guard let mask = mask(adapter, workspace) else { return multiply(dHidden, adapter.a.value, beta: 1, into: dx) }
+        // The input's copy has served.
+        let dInput = workspace.matrix(.dropped, x.rows, x.columns)
+        multiply(dHidden, adapter.a.value, into: dInput)
+        mask.forEachRow(x.rows, columns: x.columns, firstRow: firstRow) { t, factors in
+            let source = dInput.row(t), target = dx.row(t)
+            for c in 0..<x.columns { target[c] += source[c] * factors[c] }
+        }
+    }
+
+    /// x itself where nothing is dropped.
+    private static func dropped(
+        _ x: Matrix, _ adapter: LowRankAdapter, _ workspace: LinearWorkspace, firstRow: Int
+    ) -> Matrix {
+        guard let mask = mask(adapter, workspace) else { return x }
+        let input = workspace.matrix(.dropped, x.rows, x.columns)
+        mask.forEachRow(x.rows, columns: x.columns, firstRow: firstRow) { t, factors in
+            let source = x.row(t), target = input.row(t)
+            for c in 0..<x.columns { target[c] = source[c] * factors[c] }
+        }
+        return input
+    }
+
+    private static func mask(_ adapter: LowRankAdapter, _ workspace: LinearWorkspace) -> DropoutMask? {
+        guard adapter.dropout > 0, let place = workspace.dropoutPlace else { return nil }
+        return DropoutMask(place, module: adapter.module, probability: adapter.dropout)
     }
 }
 

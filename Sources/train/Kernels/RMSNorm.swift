@@ -14,18 +14,17 @@ enum RMSNorm {
     ) {
         let count = x.columns
         precondition(weight.count == count && y.columns == count && inverse.count == x.rows, "RMS norm extents")
-        for (i, row) in rows.enumerated() {
-            let source = x.row(Int(row)), target = y.row(placement.place(of: i, row: row))
-            let scale = 1 / (dot(source, source, count: count) / Float(count) + epsilon).squareRoot()
-            inverse.base[Int(row)] = scale
-            var c = 0
-            while c + 16 <= count {
-                store(Lanes(at: source + c) * scale * Lanes(at: weight.base + c), target + c)
-                c += 16
-            }
-            while c < count {
-                target[c] = source[c] * scale * weight.base[c]
-                c += 1
+        ThreadTeam.forEachRows(rows.count, columns: count) { range in
+            for i in range {
+                let row = rows[i]
+                let source = x.row(Int(row)), target = y.row(placement.place(of: i, row: row))
+                let scale = 1 / (dot(source, source, count: count) / Float(count) + epsilon).squareRoot()
+                inverse.base[Int(row)] = scale
+                forEachBlock(count) { c, n in
+                    store(
+                        Lanes(at: source + c, upTo: n) * scale * Lanes(at: weight.base + c, upTo: n), target + c,
+                        upTo: n)
+                }
             }
         }
     }
@@ -42,41 +41,35 @@ enum RMSNorm {
         precondition(
             weight.value.count == count && dy.columns == count && dx.columns == count && dx.rows == x.rows
                 && inverse.count == x.rows, "RMS norm extents")
-        for (i, row) in rows.enumerated() {
-            let source = x.row(Int(row)), dTarget = dx.row(Int(row))
-            let dSource = dy.row(placement.place(of: i, row: row))
-            let scale = inverse.base[Int(row)]
-            var sums = Lanes.zero
-            var c = 0
-            while c + 16 <= count {
-                sums += Lanes(at: dSource + c) * Lanes(at: w + c) * Lanes(at: source + c)
-                c += 16
+        ThreadTeam.forEachRows(rows.count, columns: count) { range in
+            for i in range {
+                let row = rows[i]
+                let source = x.row(Int(row)), dTarget = dx.row(Int(row))
+                let dSource = dy.row(placement.place(of: i, row: row))
+                let scale = inverse.base[Int(row)]
+                var sums = Lanes.zero
+                forEachBlock(count) { c, n in
+                    sums +=
+                        Lanes(at: dSource + c, upTo: n) * Lanes(at: w + c, upTo: n) * Lanes(at: source + c, upTo: n)
+                }
+                let mean = sums.sum() * scale * scale / Float(count)
+                forEachBlock(count) { c, n in
+                    let g = Lanes(at: dSource + c, upTo: n) * Lanes(at: w + c, upTo: n)
+                    let d = (g - Lanes(at: source + c, upTo: n) * mean) * scale
+                    store(Lanes(at: dTarget + c, upTo: n) + d, dTarget + c, upTo: n)
+                }
             }
-            var sum = sums.sum()
-            while c < count {
-                sum += dSource[c] * w[c] * source[c]
-                c += 1
-            }
-            let mean = sum * scale * scale / Float(count)
-            c = 0
-            while c + 16 <= count {
-                let g = Lanes(at: dSource + c) * Lanes(at: w + c)
-                store(Lanes(at: dTarget + c) + (g - Lanes(at: source + c) * mean) * scale, dTarget + c)
-                c += 16
-            }
-            while c < count {
-                dTarget[c] += (dSource[c] * w[c] - source[c] * mean) * scale
-                c += 1
-            }
-            guard let dw = weight.gradient?.base else { continue }
-            c = 0
-            while c + 16 <= count {
-                store(Lanes(at: dw + c) + Lanes(at: dSource + c) * Lanes(at: source + c) * scale, dw + c)
-                c += 16
-            }
-            while c < count {
-                dw[c] += dSource[c] * source[c] * scale
-                c += 1
+        }
+        guard let dw = weight.gradient?.base else { return }
+        // By columns, so that each sum over the rows keeps its order.
+        ThreadTeam.forEachRange(count, grain: 64) { columns in
+            for (i, row) in rows.enumerated() {
+                let source = x.row(Int(row)), dSource = dy.row(placement.place(of: i, row: row))
+                let scale = inverse.base[Int(row)]
+                forEachBlock(columns) { c, n in
+                    let product = Lanes(at: dSource + c, upTo: n) * Lanes(at: source + c, upTo: n) * scale
+                    store(Lanes(at: dw + c, upTo: n) + product, dw + c, upTo: n)
+                }
             }
         }
     }

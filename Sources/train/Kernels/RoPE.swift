@@ -57,14 +57,16 @@ struct RoPE {
             sines.withUnsafeBufferPointer { sines in
                 for (start, end) in zip(starts, starts.dropFirst()) {
                     precondition((end - start) * half <= cosines.count, "rotary tables are too short")
-                    for position in 0..<end - start {
-                        let row = x.row(start + position)
-                        for head in stride(from: 0, to: x.columns, by: headWidth) {
-                            for i in 0..<half {
-                                let c = cosines[position * half + i], s = direction * sines[position * half + i]
-                                let a = row[head + i], b = row[head + half + i]
-                                row[head + i] = a * c - b * s
-                                row[head + half + i] = b * c + a * s
+                    ThreadTeam.forEachRows(end - start, columns: x.columns) { positions in
+                        for position in positions {
+                            let row = x.row(start + position)
+                            for head in stride(from: 0, to: x.columns, by: headWidth) {
+                                for i in 0..<half {
+                                    let c = cosines[position * half + i], s = direction * sines[position * half + i]
+                                    let a = row[head + i], b = row[head + half + i]
+                                    row[head + i] = a * c - b * s
+                                    row[head + half + i] = b * c + a * s
+                                }
                             }
                         }
                     }

@@ -19,18 +19,24 @@ enum Rows {
     /// packed[i] = x[rows[i]].
     static func gather(_ x: Matrix, rows: [Int32], packed: Matrix) {
         precondition(packed.rows == rows.count && packed.columns == x.columns, "gather of \(rows.count) rows")
-        for (i, row) in rows.enumerated() { packed.row(i).update(from: x.row(Int(row)), count: x.columns) }
+        ThreadTeam.forEachRows(rows.count, columns: x.columns) { range in
+            for i in range { packed.row(i).update(from: x.row(Int(rows[i])), count: x.columns) }
+        }
     }
 
-    /// y[rows[i]] += packed[i]: the twin of `gather`, and the residual connection of packed rows.
+    /// y[rows[i]] += packed[i]: the twin of `gather`, and the residual connection of packed rows. No row comes twice.
     static func scatterAdd(_ packed: Matrix, rows: [Int32], y: Matrix) {
         precondition(packed.rows == rows.count && packed.columns == y.columns, "scatter of \(rows.count) rows")
-        for (i, row) in rows.enumerated() { add(packed.row(i), to: y.row(Int(row)), count: y.columns) }
+        ThreadTeam.forEachRows(rows.count, columns: y.columns) { range in
+            for i in range { add(packed.row(i), to: y.row(Int(rows[i])), count: y.columns) }
+        }
     }
 
     /// x += y.
     static func accumulate(_ y: Matrix, into x: Matrix) {
         precondition(x.count == y.count, "sum of different extents")
-        add(y.base, to: x.base, count: y.count)
+        ThreadTeam.forEachElements(y.count) { range in
+            add(y.base + range.lowerBound, to: x.base + range.lowerBound, count: range.count)
+        }
     }
 }

@@ -5,9 +5,11 @@ enum SwiGLU {
     /// All three have the same extents.
     static func forward(gate: Matrix, up: Matrix, y: Matrix) {
         precondition(gate.count == up.count && up.count == y.count, "gate, up and product differ in extents")
-        forEachBlock(gate.count) { i, count in
-            let g = Lanes(at: gate.base + i, upTo: count), u = Lanes(at: up.base + i, upTo: count)
-            store(g * sigmoid(g) * u, y.base + i, upTo: count)
+        ThreadTeam.forEachElements(gate.count) { range in
+            forEachBlock(range) { i, count in
+                let g = Lanes(at: gate.base + i, upTo: count), u = Lanes(at: up.base + i, upTo: count)
+                store(g * sigmoid(g) * u, y.base + i, upTo: count)
+            }
         }
     }
 
@@ -18,14 +20,16 @@ enum SwiGLU {
         precondition(
             gate.count == up.count && up.count == y.count && y.count == dy.count,
             "gate, up and product differ in extents")
-        forEachBlock(gate.count) { i, count in
-            let g = Lanes(at: gate.base + i, upTo: count), u = Lanes(at: up.base + i, upTo: count)
-            let d = Lanes(at: dy.base + i, upTo: count)
-            let s = sigmoid(g)
-            let silu = g * s
-            store(silu * u, y.base + i, upTo: count)
-            store(d * u * s * (1 + g * (1 - s)), gate.base + i, upTo: count)
-            store(d * silu, up.base + i, upTo: count)
+        ThreadTeam.forEachElements(gate.count) { range in
+            forEachBlock(range) { i, count in
+                let g = Lanes(at: gate.base + i, upTo: count), u = Lanes(at: up.base + i, upTo: count)
+                let d = Lanes(at: dy.base + i, upTo: count)
+                let s = sigmoid(g)
+                let silu = g * s
+                store(silu * u, y.base + i, upTo: count)
+                store(d * u * s * (1 + g * (1 - s)), gate.base + i, upTo: count)
+                store(d * silu, up.base + i, upTo: count)
+            }
         }
     }
 }

@@ -11,13 +11,13 @@ extension AudioTower {
                 Convolution.unfoldChannels($0, frames: chunk.frames, columns: a.columns1.rows(fine))
             }
         }
-        Linear.forward(a.columns1, weight: conv1.weight.value, bias: conv1.bias.value, y: a.convolved1)
+        Linear.forward(a.columns1, conv1, y: a.convolved1)
         GELU.forward(a.convolved1, y: a.activated1)
         forEachChunk(plan) { range in
             let fine = 2 * range.lowerBound..<2 * range.upperBound
             Convolution.unfoldStrided(a.activated1.rows(fine), columns: a.columns2.rows(range))
         }
-        Linear.forward(a.columns2, weight: conv2.weight.value, bias: conv2.bias.value, y: a.convolved2)
+        Linear.forward(a.columns2, conv2, y: a.convolved2)
         GELU.forward(a.convolved2, y: a.embedded)
         forEachChunk(plan) { range in
             Rows.accumulate(positions.rows(0..<range.count), into: a.embedded.rows(range))
@@ -34,13 +34,13 @@ extension AudioTower {
         }
         LayerNorm.forward(
             a.pooled, weight: norm.weight.value, bias: norm.bias.value, y: a.normalized, statistics: a.statistics)
-        Linear.forward(a.normalized, weight: projector.weight.value, bias: projector.bias.value, y: a.output)
+        Linear.forward(a.normalized, projector, y: a.output)
     }
 
     /// Takes the features' gradient from `activations.dOutput`.
     func backward(_ plan: TowerPlan, activations a: AudioTowerActivations) {
         Linear.backward(
-            a.normalized, weight: projector.weight, bias: projector.bias, dx: a.dNormalized, dy: a.dOutput)
+            a.normalized, projector, dx: a.dNormalized, dy: a.dOutput)
         a.dPooled.fill(0)
         LayerNorm.backward(
             a.pooled, weight: norm.weight, bias: norm.bias, statistics: a.statistics, dx: a.dPooled,
@@ -57,14 +57,14 @@ extension AudioTower {
         }
         // The positions are not trained.
         GELU.backward(a.convolved2, dy: a.dx)
-        Linear.backward(a.columns2, weight: conv2.weight, bias: conv2.bias, dx: a.dColumns2, dy: a.dx)
+        Linear.backward(a.columns2, conv2, dx: a.dColumns2, dy: a.dx)
         a.dActivated1.fill(0)
         forEachChunk(plan) { range in
             let fine = 2 * range.lowerBound..<2 * range.upperBound
             Convolution.foldStrided(a.dColumns2.rows(range), dx: a.dActivated1.rows(fine))
         }
         GELU.backward(a.convolved1, dy: a.dActivated1)
-        Linear.backward(a.columns1, weight: conv1.weight, bias: conv1.bias, dx: nil, dy: a.dActivated1)
+        Linear.backward(a.columns1, conv1, dx: nil, dy: a.dActivated1)
     }
 
     private func forward(
@@ -73,21 +73,21 @@ extension AudioTower {
         LayerNorm.forward(
             x, weight: layer.attentionNorm.weight.value, bias: layer.attentionNorm.bias.value, y: a.normalized,
             statistics: a.attentionStatistics)
-        Linear.forward(a.normalized, weight: layer.query.weight.value, bias: layer.query.bias.value, y: a.q)
-        Linear.forward(a.normalized, weight: layer.key.value, y: a.k)
-        Linear.forward(a.normalized, weight: layer.value.weight.value, bias: layer.value.bias.value, y: a.v)
+        Linear.forward(a.normalized, layer.query, y: a.q)
+        Linear.forward(a.normalized, layer.key, y: a.k)
+        Linear.forward(a.normalized, layer.value, y: a.v)
         attention.forward(
             q: a.q, k: a.k, v: a.v, starts: plan.starts, y: a.attended, logSums: a.logSums, scores: scores)
-        Linear.forward(a.attended, weight: layer.output.weight.value, bias: layer.output.bias.value, y: a.middle)
+        Linear.forward(a.attended, layer.output, y: a.middle)
         Rows.accumulate(x, into: a.middle)
         LayerNorm.forward(
             a.middle, weight: layer.finalNorm.weight.value, bias: layer.finalNorm.bias.value, y: a.middleNormalized,
             statistics: a.finalStatistics)
         Linear.forward(
-            a.middleNormalized, weight: layer.expand.weight.value, bias: layer.expand.bias.value, y: a.expanded)
+            a.middleNormalized, layer.expand, y: a.expanded)
         GELU.forward(a.expanded, y: a.activated)
         Linear.forward(
-            a.activated, weight: layer.contract.weight.value, bias: layer.contract.bias.value, y: a.output)
+            a.activated, layer.contract, y: a.output)
         Rows.accumulate(a.middle, into: a.output)
     }
 
@@ -97,22 +97,22 @@ extension AudioTower {
         shared s: AudioTowerActivations
     ) {
         Linear.backward(
-            a.activated, weight: layer.contract.weight, bias: layer.contract.bias, dx: s.dExpanded, dy: s.dx)
+            a.activated, layer.contract, dx: s.dExpanded, dy: s.dx)
         GELU.backward(a.expanded, dy: s.dExpanded)
         Linear.backward(
-            a.middleNormalized, weight: layer.expand.weight, bias: layer.expand.bias, dx: s.dLayer, dy: s.dExpanded)
+            a.middleNormalized, layer.expand, dx: s.dLayer, dy: s.dExpanded)
         LayerNorm.backward(
             a.middle, weight: layer.finalNorm.weight, bias: layer.finalNorm.bias, statistics: a.finalStatistics,
             dx: s.dx, dy: s.dLayer)
         Linear.backward(
-            a.attended, weight: layer.output.weight, bias: layer.output.bias, dx: s.dAttended, dy: s.dx)
+            a.attended, layer.output, dx: s.dAttended, dy: s.dx)
         attention.backward(
             q: a.q, k: a.k, v: a.v, starts: plan.starts, y: a.attended, logSums: a.logSums, dq: s.dq, dk: s.dk,
             dv: s.dv, dy: s.dAttended, scores: s.scores, dScores: s.dScores)
-        Linear.backward(a.normalized, weight: layer.value.weight, bias: layer.value.bias, dx: s.dLayer, dy: s.dv)
-        Linear.backward(a.normalized, weight: layer.key, dx: s.dLayer, accumulating: true, dy: s.dk)
+        Linear.backward(a.normalized, layer.value, dx: s.dLayer, dy: s.dv)
+        Linear.backward(a.normalized, layer.key, dx: s.dLayer, accumulating: true, dy: s.dk)
         Linear.backward(
-            a.normalized, weight: layer.query.weight, bias: layer.query.bias, dx: s.dLayer, accumulating: true,
+            a.normalized, layer.query, dx: s.dLayer, accumulating: true,
             dy: s.dq)
         LayerNorm.backward(
             x, weight: layer.attentionNorm.weight, bias: layer.attentionNorm.bias,

@@ -5,45 +5,56 @@
 struct AudioTower {
     struct Layer {
         let attentionNorm: (weight: Parameter, bias: Parameter)
-        let query: (weight: Parameter, bias: Parameter)
-        let key: Parameter
-        let value: (weight: Parameter, bias: Parameter)
-        let output: (weight: Parameter, bias: Parameter)
+        let query: Projection
+        let key: Projection
+        let value: Projection
+        let output: Projection
         let finalNorm: (weight: Parameter, bias: Parameter)
-        let expand: (weight: Parameter, bias: Parameter)
-        let contract: (weight: Parameter, bias: Parameter)
+        let expand: Projection
+        let contract: Projection
 
         init(_ index: Int, of parameters: ParameterStore) {
             func tensor(_ tensor: ParameterKey.TowerLayerTensor) -> Parameter { parameters[.towerLayer(index, tensor)] }
+            func projection(
+                _ tensor: ParameterKey.TowerLayerTensor, bias: ParameterKey.TowerLayerTensor? = nil
+            ) -> Projection {
+                parameters.projection(.towerLayer(index, tensor), bias: bias.map { .towerLayer(index, $0) })
+            }
             attentionNorm = (tensor(.attentionNormWeight), tensor(.attentionNormBias))
-            query = (tensor(.queryWeight), tensor(.queryBias))
-            key = tensor(.keyWeight)
-            value = (tensor(.valueWeight), tensor(.valueBias))
-            output = (tensor(.outputWeight), tensor(.outputBias))
+            query = projection(.queryWeight, bias: .queryBias)
+            key = projection(.keyWeight)
+            value = projection(.valueWeight, bias: .valueBias)
+            output = projection(.outputWeight, bias: .outputBias)
             finalNorm = (tensor(.finalNormWeight), tensor(.finalNormBias))
-            expand = (tensor(.expandWeight), tensor(.expandBias))
-            contract = (tensor(.contractWeight), tensor(.contractBias))
+            expand = projection(.expandWeight, bias: .expandBias)
+            contract = projection(.contractWeight, bias: .contractBias)
         }
     }
 
-    let conv1: (weight: Parameter, bias: Parameter)  // (W, 3 · M)
-    let conv2: (weight: Parameter, bias: Parameter)  // (W, 3 · W)
+    let conv1: Projection  // (W, 3 · M)
+    let conv2: Projection  // (W, 3 · W)
     let positions: Matrix  // (1,500, W)
     let layers: [Layer]
     let norm: (weight: Parameter, bias: Parameter)
-    let projector: (weight: Parameter, bias: Parameter)  // (C, W)
+    let projector: Projection  // (C, W)
     let attention: Attention
+    /// Whether a backward pass has any gradient to give here.
+    let isTrained: Bool
 
     init(_ tower: ModelConfig.Tower, of parameters: ParameterStore) {
         func tensor(_ tensor: ParameterKey.TowerTensor) -> Parameter { parameters[.tower(tensor)] }
-        conv1 = (tensor(.conv1Weight), tensor(.conv1Bias))
-        conv2 = (tensor(.conv2Weight), tensor(.conv2Bias))
+        func projection(_ tensor: ParameterKey.TowerTensor, bias: ParameterKey.TowerTensor) -> Projection {
+            parameters.projection(.tower(tensor), bias: .tower(bias))
+        }
+        conv1 = projection(.conv1Weight, bias: .conv1Bias)
+        conv2 = projection(.conv2Weight, bias: .conv2Bias)
         positions = tensor(.positions).value
         layers = (0..<tower.layers).map { Layer($0, of: parameters) }
         norm = (tensor(.normWeight), tensor(.normBias))
-        projector = (tensor(.projectorWeight), tensor(.projectorBias))
+        projector = projection(.projectorWeight, bias: .projectorBias)
         attention = Attention(
             heads: tower.heads, keyValueHeads: tower.heads, headWidth: tower.width / tower.heads, isCausal: false)
+        isTrained = parameters.entries.contains { $0.isTrained && $0.key.group == .tower }
     }
 }
 
@@ -133,7 +144,8 @@ struct AudioTowerActivations {
     let dActivated1: Matrix  // (2 · N, W)
 
     init(
-        _ tower: ModelConfig.Tower, plan: TowerPlan, decoderWidth: Int, isTraining: Bool, _ arena: inout ArenaCursor
+        _ tower: ModelConfig.Tower, attention: Attention, plan: TowerPlan, decoderWidth: Int, isTraining: Bool,
+        _ arena: inout ArenaCursor
     ) {
         let n = plan.positions, pools = plan.pooled
         columns1 = arena.matrix(2 * n, Convolution.width * tower.melBins)
@@ -149,7 +161,7 @@ struct AudioTowerActivations {
         statistics = arena.matrix(pools, 2)
         normalized = arena.matrix(pools, tower.width)
         output = arena.matrix(pools, decoderWidth)
-        let score = Attention.scoreExtents(starts: plan.starts)
+        let score = attention.scoreExtents(starts: plan.starts)
         scores = arena.matrix(score.rows, score.columns)
         let m = isTraining ? n : 0, p = isTraining ? pools : 0
         dScores = arena.matrix(isTraining ? score.rows : 0, score.columns)

@@ -14,14 +14,14 @@ extension DecoderLayer {
                 x, rows: part.rows, weight: part.branch.inputNorm.value, epsilon: config.normEpsilon, y: a.normalized,
                 placement: .kept, inverse: a.inputInverse)
         }
-        Linear.forward(a.normalized, weight: query.value, y: a.q)
-        Linear.forward(a.normalized, weight: key.value, y: a.k)
-        Linear.forward(a.normalized, weight: value.value, y: a.v)
+        Linear.forward(a.normalized, query, y: a.q)
+        Linear.forward(a.normalized, key, y: a.k)
+        Linear.forward(a.normalized, value, y: a.v)
         rope.forward(a.q, starts: plan.starts)
         rope.forward(a.k, starts: plan.starts)
         attention.forward(
             q: a.q, k: a.k, v: a.v, starts: plan.starts, y: a.attended, logSums: a.logSums, scores: scratch.scores)
-        Linear.forward(a.attended, weight: output.value, y: a.middle)
+        Linear.forward(a.attended, output, y: a.middle)
         Rows.accumulate(x, into: a.middle)
         y.base.update(from: a.middle.base, count: y.count)
         for part in branches where !part.rows.isEmpty {
@@ -31,10 +31,10 @@ extension DecoderLayer {
                 placement: .packed(from: part.first), inverse: a.postInverse)
             let input = part.packed(a.packed), output = part.packed(scratch.feedForwardOutput)
             let gate = part.gates(a.gate), up = part.gates(a.up), product = part.gates(scratch.product)
-            Linear.forward(input, weight: feedForward.gate.value, y: gate)
-            Linear.forward(input, weight: feedForward.up.value, y: up)
+            Linear.forward(input, feedForward.gate, y: gate)
+            Linear.forward(input, feedForward.up, y: up)
             SwiGLU.forward(gate: gate, up: up, y: product)
-            Linear.forward(product, weight: feedForward.down.value, y: output)
+            Linear.forward(product, feedForward.down, y: output)
             Rows.scatterAdd(output, rows: part.rows, y: y)
         }
     }
@@ -52,26 +52,27 @@ extension DecoderLayer {
             let gate = part.gates(a.gate), up = part.gates(a.up)
             let product = part.gates(s.product), dProduct = part.gates(s.dProduct)
             Rows.gather(dx, rows: part.rows, packed: dOutput)
-            multiply(dOutput, feedForward.down.value, into: dProduct)
+            // down's weight gradient needs its input, which the gates still hold.
+            SwiGLU.forward(gate: gate, up: up, y: product)
+            Linear.backward(product, feedForward.down, dx: dProduct, dy: dOutput)
             SwiGLU.backward(gate: gate, up: up, y: product, dy: dProduct)
-            Linear.backward(product, weight: feedForward.down, dx: nil, dy: dOutput)
-            Linear.backward(input, weight: feedForward.up, dx: dInput, dy: up)
-            Linear.backward(input, weight: feedForward.gate, dx: dInput, accumulating: true, dy: gate)
+            Linear.backward(input, feedForward.up, dx: dInput, dy: up)
+            Linear.backward(input, feedForward.gate, dx: dInput, accumulating: true, dy: gate)
             RMSNorm.backward(
                 a.middle, rows: part.rows, weight: part.branch.postNorm, inverse: a.postInverse, dx: dx,
                 dy: s.dNormalized,
                 placement: .packed(from: part.first))
         }
         // dx is the gradient of `middle` now.
-        Linear.backward(a.attended, weight: output, dx: s.dAttended, dy: dx)
+        Linear.backward(a.attended, output, dx: s.dAttended, dy: dx)
         attention.backward(
             q: a.q, k: a.k, v: a.v, starts: plan.starts, y: a.attended, logSums: a.logSums, dq: s.dq, dk: s.dk,
             dv: s.dv, dy: s.dAttended, scores: s.scores, dScores: s.dScores)
         rope.backward(s.dq, starts: plan.starts)
         rope.backward(s.dk, starts: plan.starts)
-        Linear.backward(a.normalized, weight: value, dx: s.dNormalized, dy: s.dv)
-        Linear.backward(a.normalized, weight: key, dx: s.dNormalized, accumulating: true, dy: s.dk)
-        Linear.backward(a.normalized, weight: query, dx: s.dNormalized, accumulating: true, dy: s.dq)
+        Linear.backward(a.normalized, value, dx: s.dNormalized, dy: s.dv)
+        Linear.backward(a.normalized, key, dx: s.dNormalized, accumulating: true, dy: s.dk)
+        Linear.backward(a.normalized, query, dx: s.dNormalized, accumulating: true, dy: s.dq)
         for part in branches {
             RMSNorm.backward(
                 x, rows: part.rows, weight: part.branch.inputNorm, inverse: a.inputInverse, dx: dx, dy: s.dNormalized,

@@ -5,11 +5,11 @@
 struct DecoderLayer {
     /// down(silu(gate(x)) · up(x)).
     struct FeedForward {
-        let gate: Parameter  // (F, C)
-        let up: Parameter  // (F, C)
-        let down: Parameter  // (C, F)
+        let gate: Projection  // (F, C)
+        let up: Projection  // (F, C)
+        let down: Projection  // (C, F)
 
-        var width: Int { gate.value.rows }
+        var width: Int { gate.outputs }
     }
 
     /// The rows of one kind: their norms, their feed-forward.
@@ -19,28 +19,32 @@ struct DecoderLayer {
         let feedForward: FeedForward
     }
 
-    let query: Parameter  // (H · D, C)
-    let key: Parameter  // (G · D, C)
-    let value: Parameter  // (G · D, C)
-    let output: Parameter  // (C, H · D)
+    let query: Projection  // (H · D, C)
+    let key: Projection  // (G · D, C)
+    let value: Projection  // (G · D, C)
+    let output: Projection  // (C, H · D)
     let text: Branch
     /// nil in a layer that is not dual: all rows take the text branch.
     let audio: Branch?
 
     init(_ index: Int, of parameters: ParameterStore, isDual: Bool) {
         func tensor(_ tensor: ParameterKey.LayerTensor) -> Parameter { parameters[.layer(index, tensor)] }
-        query = tensor(.query)
-        key = tensor(.key)
-        value = tensor(.value)
-        output = tensor(.output)
+        func projection(_ tensor: ParameterKey.LayerTensor) -> Projection {
+            parameters.projection(.layer(index, tensor))
+        }
+        query = projection(.query)
+        key = projection(.key)
+        value = projection(.value)
+        output = projection(.output)
         text = Branch(
             inputNorm: tensor(.inputNorm), postNorm: tensor(.postNorm),
-            feedForward: FeedForward(gate: tensor(.gate), up: tensor(.up), down: tensor(.down)))
+            feedForward: FeedForward(gate: projection(.gate), up: projection(.up), down: projection(.down)))
         audio =
             isDual
             ? Branch(
                 inputNorm: tensor(.audioInputNorm), postNorm: tensor(.audioPostNorm),
-                feedForward: FeedForward(gate: tensor(.audioGate), up: tensor(.audioUp), down: tensor(.audioDown)))
+                feedForward: FeedForward(
+                    gate: projection(.audioGate), up: projection(.audioUp), down: projection(.audioDown)))
             : nil
     }
 
@@ -132,8 +136,11 @@ struct DecoderScratch {
     let dv: Matrix  // (T, G · D)
 
     /// - Parameter isTraining: false leaves the backward pass's part empty.
-    init(gateCount: Int, plan: BatchPlan, config: ModelConfig, isTraining: Bool, _ arena: inout ArenaCursor) {
-        let score = Attention.scoreExtents(starts: plan.starts)
+    init(
+        gateCount: Int, plan: BatchPlan, config: ModelConfig, attention: Attention, isTraining: Bool,
+        _ arena: inout ArenaCursor
+    ) {
+        let score = attention.scoreExtents(starts: plan.starts)
         let rows = isTraining ? plan.rows : 0
         scores = arena.matrix(score.rows, score.columns)
         product = arena.matrix(1, gateCount)

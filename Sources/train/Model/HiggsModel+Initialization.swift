@@ -6,9 +6,13 @@ import Foundation
 
 extension HiggsModel {
     /// A model at random: the same config and seed give the same values.
-    convenience init(config: ModelConfig, seed: UInt64) {
-        self.init(empty: config)
+    convenience init(config: ModelConfig, seed: UInt64, parts: TrainedParts = .everything) {
+        self.init(empty: config, parts: parts)
         for entry in parameters.entries {
+            guard entry.isBase else {
+                parameters.initializeAdapter(entry, seed: seed)
+                continue
+            }
             let values = parameters.values(entry)
             switch entry.key.initialization {
             case .zero: values.update(repeating: 0)
@@ -49,6 +53,7 @@ extension ParameterKey {
         case .layer: .normal
         case .tower(.positions): .sinusoids
         case .tower(.normWeight), .towerLayer(_, .attentionNormWeight), .towerLayer(_, .finalNormWeight): .one
+        case .adapter: .zero
         case .tower(let tensor): tensor.rawValue.hasSuffix(".bias") ? .zero : .normal
         case .towerLayer(_, let tensor): tensor.rawValue.hasSuffix(".bias") ? .zero : .normal
         }
@@ -62,6 +67,11 @@ extension ParameterKey {
     }
 }
 
+/// FNV-1a, 64 bits, of a name's UTF-8.
+func fnv1a(_ name: String) -> UInt64 {
+    name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+}
+
 /// Standard normal numbers: SplitMix64 (Steele et al., OOPSLA 2014) and the Box-Muller transform.
 struct NormalRandom {
     private var state: UInt64
@@ -69,10 +79,7 @@ struct NormalRandom {
 
     /// Streams of different names are unrelated.
     init(seed: UInt64, stream name: String) {
-        // FNV-1a of the name.
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        state = seed &* 0x9E37_79B9_7F4A_7C15 ^ hash
+        state = seed &* 0x9E37_79B9_7F4A_7C15 ^ fnv1a(name)
     }
 
     mutating func next() -> Float {

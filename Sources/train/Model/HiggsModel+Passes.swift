@@ -9,9 +9,14 @@ extension HiggsModel {
     /// - Parameters:
     ///   - batch: sequences of this model's `sequenceFormat`.
     ///   - normalizers: label counts of the whole optimizer step, accumulation included.
+    ///   - dropout: where in the run the pass stands; nil: nothing is dropped.
     /// - Throws: `LossError` for a term without labels in the step, a missing text head, or a loss that is no number.
-    func forwardBackward(_ batch: PackedBatch, loss: LossOptions, normalizers: LabelCounts) throws -> LossSums {
+    func forwardBackward(
+        _ batch: PackedBatch, loss: LossOptions, normalizers: LabelCounts, dropout: DropoutPlace? = nil
+    ) throws -> LossSums {
         try checkTerms(loss)
+        parameters.workspace.dropoutPlace = dropout
+        defer { parameters.workspace.dropoutPlace = nil }
         let missing = loss.termsWithoutLabels(normalizers)
         guard missing.isEmpty else { throw LossError.noLabels(terms: missing) }
         let codebookScales = zip(loss.codebookScales(count: config.codebooks), normalizers.codebooks)
@@ -31,7 +36,7 @@ extension HiggsModel {
             scales: scales, scratch: memory.heads, labelLosses: &labelLosses)
         sums.countPositions(batch, targets: plan.targets, hasTextHead: config.hasTextHead)
         try sums.checkFinite(batch)
-        for index in layers.indices.reversed() {
+        for index in (lowestTrainedLayer..<max(lowestTrainedLayer, layers.count)).reversed() {
             if usesGradientCheckpointing { forwardLayer(index, plan, memory) }
             layers[index].backward(
                 memory.hidden(index), dx: dx, plan: plan, rope: rope, attention: attention,
@@ -104,8 +109,8 @@ extension HiggsModel {
 
     private func forwardEmbeddings(_ plan: BatchPlan, _ memory: PassMemory) {
         let x = memory.hidden(0)
-        Embedding.forward(table: textEmbedding.value, ids: plan.textIDs, rows: plan.textRows, y: x)
-        Embedding.forward(table: codeEmbedding.value, ids: plan.codeIDs, rows: plan.codeRows, y: x)
+        Embedding.forward(table: textEmbedding.values, ids: plan.textIDs, rows: plan.textRows, y: x)
+        Embedding.forward(table: codeEmbedding.values, ids: plan.codeIDs, rows: plan.codeRows, y: x)
         if let tower, let towerPlan = memory.towerPlan, let activations = memory.tower {
             tower.forward(towerPlan, activations: activations)
             precondition(activations.output.rows == plan.featureRows.count, "features do not match their positions")
@@ -125,7 +130,7 @@ extension HiggsModel {
         if let dTable = codeEmbedding.gradient {
             Embedding.backward(dTable: dTable, ids: plan.codeIDs, rows: plan.codeRows, dy: dx)
         }
-        if let tower, let towerPlan = memory.towerPlan, let activations = memory.tower {
+        if let tower, tower.isTrained, let towerPlan = memory.towerPlan, let activations = memory.tower {
             Rows.gather(dx, rows: plan.featureRows, packed: activations.dOutput)
             tower.backward(towerPlan, activations: activations)
         }

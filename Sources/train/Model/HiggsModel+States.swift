@@ -42,10 +42,10 @@ extension HiggsModel {
             epsilon: config.normEpsilon, y: layout.final, placement: .kept, inverse: layout.inverse)
         states.final = layout.final.values
         if let text = heads.text {
-            Linear.forward(layout.final, weight: text.value, y: layout.text)
+            Linear.forward(layout.final, text, y: layout.text)
             states.textLogits = layout.text.values
         }
-        Linear.forward(layout.final, weight: heads.audio.value, y: layout.audio)
+        Linear.forward(layout.final, heads.audio, y: layout.audio)
         states.audioLogits = layout.audio.values
         return states
     }

@@ -12,22 +12,32 @@ final class HiggsModel {
     var usesGradientCheckpointing = false
 
     let tower: AudioTower?
-    let textEmbedding: Parameter  // (V, C)
-    let codeEmbedding: Parameter  // (Q · (K + 2), C)
+    let textEmbedding: Weight  // (V, C)
+    let codeEmbedding: Weight  // (Q · (K + 2), C)
     let layers: [DecoderLayer]
     let heads: OutputHeads
     let attention: Attention
     var rope: RoPE
     let arena = Arena()
 
-    /// A model whose tensors are all 0; the other initialisers fill them.
-    init(empty config: ModelConfig) {
+    /// What of the model is trained.
+    let parts: TrainedParts
+    /// The lowest layer whose backward pass gives a gradient to anything; those below are not computed backwards.
+    let lowestTrainedLayer: Int
+
+    /// A model whose tensors are all 0, but those that stay in `files`; the other initialisers fill them.
+    init(empty config: ModelConfig, parts: TrainedParts = .everything, files: SafetensorsSet? = nil) {
         self.config = config
-        let parameters = ParameterStore(config.parameterShapes, layout: config.layout)
+        self.parts = parts
+        let tensors = Self.tensors(config, parts: parts, files: files)
+        // A mapping that nothing is read from any more would still count as memory.
+        let isKept = parts.adapter != nil || tensors.contains { $0.mapped != nil }
+        let parameters = ParameterStore(tensors, adapter: parts.adapter, files: isKept ? files : nil)
         self.parameters = parameters
+        lowestTrainedLayer = Self.lowestTrainedLayer(parameters, layers: config.layers)
         tower = config.tower.map { AudioTower($0, of: parameters) }
-        textEmbedding = parameters[.textEmbedding]
-        codeEmbedding = parameters[.codeEmbedding]
+        textEmbedding = parameters.weight(.textEmbedding)
+        codeEmbedding = parameters.weight(.codeEmbedding)
         layers = (0..<config.layers).map {
             DecoderLayer($0, of: parameters, isDual: config.dualLayers.contains($0))
         }

@@ -7,13 +7,13 @@ import PipelineKit
 struct OutputHeads {
     let norm: Parameter  // (1, C)
     /// nil where the model has none.
-    let text: Parameter?  // (V, C)
-    let audio: Parameter  // (Q · (K + 2), C)
+    let text: Projection?  // (V, C)
+    let audio: Projection  // (Q · (K + 2), C)
 
     init(_ config: ModelConfig, of parameters: ParameterStore) {
         norm = parameters[.finalNorm]
-        text = config.hasTextHead ? parameters[.textHead] : nil
-        audio = parameters[.audioHead]
+        text = config.hasTextHead ? parameters.projection(.textHead) : nil
+        audio = parameters.projection(.audioHead)
     }
 }
 
@@ -34,15 +34,15 @@ struct OutputHeadsScratch {
         let width = heads.norm.value.count
         normalized = arena.matrix(textRows + audioRows, width)
         inverse = arena.matrix(1, plan.rows)
-        func values(_ head: Parameter?, rows: Int) -> Int {
-            head.map { min(rows, Self.blockRows($0)) * $0.value.rows } ?? 0
+        func values(_ head: Projection?, rows: Int) -> Int {
+            head.map { min(rows, Self.blockRows($0)) * $0.outputs } ?? 0
         }
         logits = arena.matrix(1, max(values(heads.text, rows: textRows), values(heads.audio, rows: audioRows)))
         dNormalized = arena.matrix(isTraining ? textRows + audioRows : 0, width)
     }
 
     /// How many rows' logits are held at a time.
-    static func blockRows(_ head: Parameter) -> Int { max(64, blockValues / head.value.rows) }
+    static func blockRows(_ head: Projection) -> Int { max(64, blockValues / head.outputs) }
 }
 
 /// The cross-entropy of every label, for probes.
@@ -83,35 +83,37 @@ extension OutputHeads {
             placement: .packed(from: textCount), inverse: s.inverse)
         if let text {
             sums.counts.text = textCount
-            head(text, rows: 0..<textCount, isTrained: scales.map { $0.text != 0 } ?? false, s) { row, logits in
-                let (loss, _) = CrossEntropy.row(
+            let isTrained = scales.map { $0.text != 0 } ?? false
+            head(text, rows: 0..<textCount, cellsPerRow: 1, isTrained: isTrained, s) { row, _, logits in
+                CrossEntropy.row(
                     logits, classes: config.vocabularySize, label: Int(targets.textLabels[row]),
                     smoothing: smoothing, gradientScale: scales?.text)
-                sums.text += Double(loss)
-                labelLosses?.text.append(loss)
+            } sum: { _, _, cell in
+                sums.text += Double(cell.loss)
+                labelLosses?.text.append(cell.loss)
             }
         }
         let classes = config.codebookClasses
         let isAudioTrained = scales.map { $0.codebooks.contains { $0 != 0 } } ?? false
-        head(audio, rows: textCount..<s.normalized.rows, isTrained: isAudioTrained, s) { row, logits in
-            for k in 0..<config.codebooks {
-                let cell = logits + k * classes
-                let label = targets.audioLabels[row * config.codebooks + k]
-                guard label != ignoredLabel else {
-                    if scales != nil { cell.update(repeating: 0, count: classes) }
-                    labelLosses?.audio.append(0)
-                    continue
-                }
-                let (loss, best) = CrossEntropy.row(
-                    cell, classes: classes, label: Int(label), smoothing: smoothing,
-                    gradientScale: scales?.codebooks[k])
-                sums.codebooks[k] += Double(loss)
-                sums.counts.codebooks[k] += 1
-                if label == config.streamEOS {
-                    sums.eosLabels[k] += 1
-                    sums.eosHits[k] += best == Int(label) ? 1 : 0
-                }
-                labelLosses?.audio.append(loss)
+        let audioRows = textCount..<s.normalized.rows
+        head(audio, rows: audioRows, cellsPerRow: config.codebooks, isTrained: isAudioTrained, s) { row, k, logits in
+            let cell = logits + k * classes
+            let label = targets.audioLabels[row * config.codebooks + k]
+            guard label != ignoredLabel else {
+                if scales != nil { cell.update(repeating: 0, count: classes) }
+                return (loss: 0, best: 0)
+            }
+            return CrossEntropy.row(
+                cell, classes: classes, label: Int(label), smoothing: smoothing, gradientScale: scales?.codebooks[k])
+        } sum: { row, k, cell in
+            labelLosses?.audio.append(cell.loss)
+            let label = targets.audioLabels[row * config.codebooks + k]
+            guard label != ignoredLabel else { return }
+            sums.codebooks[k] += Double(cell.loss)
+            sums.counts.codebooks[k] += 1
+            if label == config.streamEOS {
+                sums.eosLabels[k] += 1
+                sums.eosHits[k] += cell.best == Int(label) ? 1 : 0
             }
         }
         if scales != nil, let dx {
@@ -126,21 +128,41 @@ extension OutputHeads {
         return sums
     }
 
-    /// One head over some rows of the normalised block. `body` gets each row's logits, counted from 0, and replaces them
-    /// by their gradient where the pass trains.
+    /// The loss of one cell, and its likeliest class.
+    private typealias CellLoss = (loss: Float, best: Int)
+
+    /// One head over some rows of the normalised block.
+    ///
+    /// - Parameters:
+    ///   - cellsPerRow: distributions in a row of logits.
+    ///   - loss: gets a row, counted from 0, one of its cells and the row's logits, and replaces the cell's by their
+    ///     gradient where the pass trains. Called by several threads.
+    ///   - sum: gets every cell in order.
     private func head(
-        _ head: Parameter, rows: Range<Int>, isTrained: Bool, _ s: OutputHeadsScratch,
-        body: (Int, UnsafeMutablePointer<Float>) -> Void
+        _ head: Projection, rows: Range<Int>, cellsPerRow: Int, isTrained: Bool, _ s: OutputHeadsScratch,
+        loss: (_ row: Int, _ cell: Int, _ logits: UnsafeMutablePointer<Float>) -> CellLoss,
+        sum: (_ row: Int, _ cell: Int, CellLoss) -> Void
     ) {
         let block = OutputHeadsScratch.blockRows(head)
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: block) {
-            let range = start..<min(start + block, rows.upperBound)
+            let range = start..<min(start + block, rows.upperBound), first = start - rows.lowerBound
             let x = s.normalized.rows(range)
-            let logits = Matrix(base: s.logits.base, rows: range.count, columns: head.value.rows)
-            Linear.forward(x, weight: head.value, y: logits)
-            for row in 0..<range.count { body(start - rows.lowerBound + row, logits.row(row)) }
+            let logits = Matrix(base: s.logits.base, rows: range.count, columns: head.outputs)
+            Linear.forward(x, head, y: logits, firstRow: start)
+            let cells = [CellLoss](unsafeUninitializedCapacity: range.count * cellsPerRow) { cells, initialized in
+                let target = cells
+                ThreadTeam.forEachRows(range.count, columns: logits.columns) { rows in
+                    for row in rows {
+                        for k in 0..<cellsPerRow {
+                            target[row * cellsPerRow + k] = loss(first + row, k, logits.row(row))
+                        }
+                    }
+                }
+                initialized = range.count * cellsPerRow
+            }
+            for (i, cell) in cells.enumerated() { sum(first + i / cellsPerRow, i % cellsPerRow, cell) }
             if isTrained {
-                Linear.backward(x, weight: head, dx: s.dNormalized.rows(range), dy: logits)
+                Linear.backward(x, head, dx: s.dNormalized.rows(range), dy: logits, firstRow: start)
             } else if s.dNormalized.rows > 0 {
                 s.dNormalized.rows(range).fill(0)
             }

@@ -6,6 +6,14 @@ enum ParameterKey: Hashable, Sendable {
     case layer(Int, LayerTensor)
     case tower(TowerTensor)
     case towerLayer(Int, TowerLayerTensor)
+    /// A factor of the adapter of a projection's weight; no base model has it.
+    indirect case adapter(ParameterKey, AdapterFactor)
+
+    /// The two factors of ΔW = scale · B · A.
+    enum AdapterFactor: String, CaseIterable, Sendable {
+        case a = "lora_A.weight"
+        case b = "lora_B.weight"
+    }
 
     /// The tensors of a decoder layer, by the names that both layouts use below `layers.N.`.
     enum LayerTensor: String, CaseIterable, Sendable {
@@ -61,6 +69,22 @@ enum ParameterKey: Hashable, Sendable {
     }
 }
 
+extension ParameterKey {
+    /// The weight of a linear layer, which can have an adapter.
+    var isProjection: Bool {
+        switch self {
+        case .textHead, .audioHead, .tower(.projectorWeight): true
+        case .layer(_, let tensor): !tensor.rawValue.hasSuffix("layernorm.weight")
+        case .towerLayer(_, let tensor):
+            tensor.rawValue.hasSuffix(".weight") && !tensor.rawValue.hasSuffix("norm.weight")
+        case .textEmbedding, .codeEmbedding, .finalNorm, .tower, .adapter: false
+        }
+    }
+
+    /// A matrix that is used where it lies in a mapped file, in its own type; everything else is small.
+    var isUsedInPlace: Bool { isProjection || self == .textEmbedding || self == .codeEmbedding }
+}
+
 /// A published way of naming the tensors and the keys of config.json.
 enum CheckpointLayout: String, Sendable, CaseIterable {
     /// `model_type: higgs_audio`.
@@ -68,7 +92,16 @@ enum CheckpointLayout: String, Sendable, CaseIterable {
     /// `model_type: higgs_audio_v2` of transformers; it has no tower.
     case huggingFace = "higgs_audio_v2"
 
-    /// The tensor's name in a checkpoint of this layout.
+    /// What peft puts before the names of a base model's modules and tensors.
+    static let adapterPrefix = "base_model.model."
+
+    /// The module that a tensor belongs to: its name without `.weight` or `.bias`.
+    func module(of key: ParameterKey) -> String {
+        let name = name(of: key)
+        return name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
+    }
+
+    /// The tensor's name in a checkpoint of this layout; of an adapter's factor, in adapter_model.safetensors.
     func name(of key: ParameterKey) -> String {
         switch (self, key) {
         case (.original, .textEmbedding): "embed_tokens.weight"
@@ -83,6 +116,8 @@ enum CheckpointLayout: String, Sendable, CaseIterable {
         case (.huggingFace, .textHead): "text_lm_head.weight"
         case (.huggingFace, .audioHead): "audio_lm_head.weight"
         case (.huggingFace, .layer(let index, let tensor)): "model.layers.\(index).\(tensor.rawValue)"
+        case (_, .adapter(let key, let factor)):
+            "\(Self.adapterPrefix)\(module(of: key)).\(factor.rawValue)"
         case (_, .tower(let tensor)): tensor.rawValue
         case (_, .towerLayer(let index, let tensor)): "audio_tower.layers.\(index).\(tensor.rawValue)"
         }

@@ -11,6 +11,19 @@ struct Parameter {
     let gradient: Matrix?
 }
 
+/// A tensor that a model shall have.
+struct TensorPlan: Sendable {
+    var key: ParameterKey
+    /// Its name in a checkpoint of the model's layout.
+    var name: String
+    var shape: [Int]
+    var isTrained: Bool
+    /// The type in which checkpoints hold it.
+    var storedType = ElementType.float32
+    /// The tensor of an open file that is used where it lies; nil: the values are floats in the arena.
+    var mapped: SafetensorsTensor?
+}
+
 /// Parameters and gradients of a model.
 final class ParameterStore {
     /// One tensor and its place.
@@ -20,37 +33,53 @@ final class ParameterStore {
         let name: String
         let shape: [Int]
         let isTrained: Bool
-        /// Where it starts in the arenas, in values.
+        /// The type in which checkpoints hold it.
+        let storedType: ElementType
+        /// Where it starts in the arenas, in values; of a mapped tensor, nothing.
         let offset: Int
+        /// Where it lies instead of in the arena; never of a trained tensor.
+        let mapped: SafetensorsTensor?
 
         var count: Int { shape.reduce(1, *) }
         /// Weight decay acts on tensors of two or more dimensions, embeddings and convolutions included.
         var takesWeightDecay: Bool { shape.count >= 2 }
+        /// Whether it is part of the base model, not of an adapter.
+        var isBase: Bool { if case .adapter = key { false } else { true } }
     }
 
     /// What is trained comes first.
     let entries: [Entry]
+    /// What the products of this model share.
+    let workspace = LinearWorkspace()
     private let places: [ParameterKey: Int]
+    private let adapter: AdapterPlan?
     private let weightArena: UnsafeMutableBufferPointer<Float>
     private let gradientArena: UnsafeMutableBufferPointer<Float>
+    /// The files that the model was read from, kept open where tensors are mapped; nil for a model at random.
+    let files: SafetensorsSet?
     /// Values of the arenas that belong to trained tensors, with the gaps between them.
     let trainedExtent: Int
 
-    /// All values are 0 at first.
-    init(_ shapes: [(key: ParameterKey, shape: [Int])], layout: CheckpointLayout) {
+    /// All values are 0 at first, but those of mapped tensors.
+    /// - Parameter files: where mapped tensors lie.
+    init(_ tensors: [TensorPlan], adapter: AdapterPlan? = nil, files: SafetensorsSet? = nil) {
         var entries: [Entry] = []
         var offset = 0, trainedExtent = 0
         for isTrained in [true, false] {
-            for (key, shape) in shapes where key.isTrainable == isTrained {
+            for tensor in tensors where tensor.isTrained == isTrained {
+                precondition(!isTrained || tensor.mapped == nil, "\(tensor.name) cannot be trained where it is mapped")
                 let entry = Entry(
-                    key: key, name: layout.name(of: key), shape: shape, isTrained: isTrained, offset: offset)
+                    key: tensor.key, name: tensor.name, shape: tensor.shape, isTrained: isTrained,
+                    storedType: tensor.storedType, offset: offset, mapped: tensor.mapped)
                 entries.append(entry)
-                offset += (entry.count + 15) / 16 * 16  // a cache line
+                if entry.mapped == nil { offset += (entry.count + 15) / 16 * 16 }  // a cache line
             }
             if isTrained { trainedExtent = offset }
         }
         self.entries = entries
         self.trainedExtent = trainedExtent
+        self.adapter = adapter
+        self.files = files
         places = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.key, $0) })
         weightArena = Self.zeros(offset)
         gradientArena = Self.zeros(trainedExtent)
@@ -61,15 +90,35 @@ final class ParameterStore {
         gradientArena.deallocate()
     }
 
-    /// The tensor of a key, which the model must have.
-    subscript(key: ParameterKey) -> Parameter {
-        guard let place = places[key] else { preconditionFailure("the model has no tensor \(key)") }
-        return parameter(entries[place])
+    /// The tensor of a key, which the model must have and hold as floats.
+    subscript(key: ParameterKey) -> Parameter { parameter(entry(key)) }
+
+    /// The matrix of a key, which the model must have, wherever it lies.
+    func weight(_ key: ParameterKey) -> Weight {
+        let entry = entry(key)
+        return entry.mapped.map { Weight(values: StoredMatrix($0)) } ?? Weight(parameter(entry))
     }
 
-    /// The values of a tensor.
+    /// A linear layer with its adapter, if it has one.
+    func projection(_ key: ParameterKey, bias: ParameterKey? = nil) -> Projection {
+        var factors: LowRankAdapter?
+        if let adapter, let a = places[.adapter(key, .a)], let b = places[.adapter(key, .b)] {
+            factors = LowRankAdapter(
+                a: parameter(entries[a]), b: parameter(entries[b]), scale: adapter.scale,
+                dropout: Float(adapter.options.dropout), module: key.module)
+        }
+        return Projection(weight(key), bias: bias.map { self[$0] }, adapter: factors, workspace: workspace)
+    }
+
+    private func entry(_ key: ParameterKey) -> Entry {
+        guard let place = places[key] else { preconditionFailure("the model has no tensor \(key)") }
+        return entries[place]
+    }
+
+    /// The values of a tensor that is not mapped.
     func values(_ entry: Entry) -> UnsafeMutableBufferPointer<Float> {
-        UnsafeMutableBufferPointer(rebasing: weightArena[entry.offset..<entry.offset + entry.count])
+        precondition(entry.mapped == nil, "\(entry.name) is mapped, not held")
+        return UnsafeMutableBufferPointer(rebasing: weightArena[entry.offset..<entry.offset + entry.count])
     }
 
     /// The gradients of a tensor; nil where it is not trained.
@@ -83,22 +132,43 @@ final class ParameterStore {
         entries.first { $0.name.utf8.elementsEqual(name.utf8) }
     }
 
+    /// Calls `body` with a tensor's values as floats, piece after piece, wherever they lie.
+    func forEachPiece(of entry: Entry, _ body: (UnsafeBufferPointer<Float>) -> Void) {
+        guard let mapped = entry.mapped else { return body(UnsafeBufferPointer(values(entry))) }
+        // A mapped tensor has a type that is read without an error.
+        try? mapped.forEachPiece(body)
+    }
+
+    /// Bytes of floats that are held, and of those tensors that stay in their file.
+    var heldBytes: Int { weightArena.count * MemoryLayout<Float>.size }
+    var mappedBytes: Int { entries.reduce(0) { $0 + ($1.mapped?.bytes.count ?? 0) } }
+
     /// Numbers of the model: all, and those that are trained.
     var parameterCount: Int { entries.reduce(0) { $0 + $1.count } }
     var trainedCount: Int { entries.reduce(0) { $0 + ($1.isTrained ? $1.count : 0) } }
 
-    func zeroGradients() { gradientArena.update(repeating: 0) }
+    func zeroGradients() {
+        ThreadTeam.forEachElements(gradientArena.count) { gradientArena[$0].update(repeating: 0) }
+    }
 
     /// √Σ g² over all gradients, summed in double precision.
     func gradientNorm() -> Double {
         var total = 0.0
         for entry in entries {
             guard let gradients = gradients(entry), let base = gradients.baseAddress else { continue }
-            // Sums of 4,096 squares in single precision, those in double.
-            for start in stride(from: 0, to: gradients.count, by: 4_096) {
-                let count = min(4_096, gradients.count - start)
-                total += Double(dot(base + start, base + start, count: count))
+            // Sums of 4,096 squares in single precision, those in double, in their order.
+            let block = 4_096, blocks = (gradients.count + block - 1) / block
+            let sums = [Float](unsafeUninitializedCapacity: blocks) { sums, initialized in
+                let target = sums
+                ThreadTeam.forEachRange(blocks, grain: 16) { range in
+                    for i in range {
+                        let start = base + i * block
+                        target[i] = dot(start, start, count: min(block, gradients.count - i * block))
+                    }
+                }
+                initialized = blocks
             }
+            for sum in sums { total += Double(sum) }
         }
         return total.squareRoot()
     }

@@ -26,9 +26,10 @@ struct PassMemory {
         let isTraining = purpose != .evaluation
         let towerPlan = plan.chunks.isEmpty ? nil : TowerPlan(plan.chunks)
         self.towerPlan = towerPlan
-        if let towerPlan, let tower = config.tower {
+        if let towerPlan, let tower = config.tower, let attention = model.tower?.attention {
             self.tower = AudioTowerActivations(
-                tower, plan: towerPlan, decoderWidth: config.width, isTraining: isTraining, &arena)
+                tower, attention: attention, plan: towerPlan, decoderWidth: config.width, isTraining: isTraining, &arena
+            )
         } else {
             tower = nil
         }
@@ -42,7 +43,8 @@ struct PassMemory {
             layerActivations.append(DecoderLayerActivations(gateCount: count, plan: plan, config: config, &arena))
         }
         self.layerActivations = layerActivations
-        scratch = DecoderScratch(gateCount: most, plan: plan, config: config, isTraining: isTraining, &arena)
+        scratch = DecoderScratch(
+            gateCount: most, plan: plan, config: config, attention: model.attention, isTraining: isTraining, &arena)
         heads = OutputHeadsScratch(model.heads, plan: plan, isTraining: isTraining, &arena)
         dHidden = arena.matrix(isTraining ? plan.rows : 0, config.width)
     }

@@ -63,14 +63,16 @@ final class AdamW {
         else { return }
         let beta1 = options.beta1, beta2 = options.beta2, epsilon = options.epsilon
         let inverseRoot = 1 / rootCorrection
-        forEachBlock(values.count) { i, n in
-            let gradient = Lanes(at: g + i, upTo: n) * gradientScale
-            let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
-            let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
-            store(mean, m + offset + i, upTo: n)
-            store(square, v + offset + i, upTo: n)
-            let denominator = square.squareRoot() * inverseRoot + epsilon
-            store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+        ThreadTeam.forEachElements(values.count) { range in
+            forEachBlock(range) { i, n in
+                let gradient = Lanes(at: g + i, upTo: n) * gradientScale
+                let mean = Lanes(at: m + offset + i, upTo: n) * beta1 + gradient * (1 - beta1)
+                let square = Lanes(at: v + offset + i, upTo: n) * beta2 + gradient * gradient * (1 - beta2)
+                store(mean, m + offset + i, upTo: n)
+                store(square, v + offset + i, upTo: n)
+                let denominator = square.squareRoot() * inverseRoot + epsilon
+                store(Lanes(at: p + i, upTo: n) * decay - mean / denominator * stepSize, p + i, upTo: n)
+            }
         }
     }
 
@@ -82,13 +84,22 @@ final class AdamW {
 
     // MARK: - Checkpoints
 
-    /// Writes the moments, by tensor name with `.m` and `.v`, and the step count.
+    /// What is saved of a trained tensor: its moments, and its values where the checkpoint holds them rounded.
+    private func states(_ entry: ParameterStore.Entry) -> [(name: String, values: UnsafeBufferPointer<Float>)] {
+        let moments = [
+            (entry.name + ".m", slice(firstMoments, entry)), (entry.name + ".v", slice(secondMoments, entry)),
+        ]
+        if entry.storedType == .float32 { return moments }
+        return moments + [(entry.name + ".master", UnsafeBufferPointer(parameters.values(entry)))]
+    }
+
+    /// Writes the moments, by tensor name with `.m` and `.v`, the unrounded values of tensors that checkpoints hold in a
+    /// narrower type with `.master`, and the step count.
     /// - Throws: `FileError`.
     func save(to path: String) throws {
         var writer = SafetensorsWriter(metadata: [("format", "pt"), ("step", String(stepCount))])
         for entry in parameters.entries where entry.isTrained {
-            writer.add(entry.name + ".m", shape: entry.shape, borrowing: slice(firstMoments, entry))
-            writer.add(entry.name + ".v", shape: entry.shape, borrowing: slice(secondMoments, entry))
+            for (name, values) in states(entry) { writer.add(name, shape: entry.shape, borrowing: values) }
         }
         try writer.write(to: path)
     }
@@ -103,8 +114,7 @@ final class AdamW {
         var error = CheckpointError(path: path)
         var found: [(SafetensorsTensor, UnsafeMutableBufferPointer<Float>)] = []
         for entry in parameters.entries where entry.isTrained {
-            for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)] {
-                let name = entry.name + suffix
+            for (name, values) in states(entry) {
                 guard let tensor = file.tensor(name) else {
                     error.missing.append(name)
                     continue
@@ -118,7 +128,7 @@ final class AdamW {
                         path: path, tensor: name,
                         .elementType(got: tensor.elementType.safetensorsName, expected: "F32"))
                 }
-                found.append((tensor, UnsafeMutableBufferPointer(mutating: slice(moments, entry))))
+                found.append((tensor, UnsafeMutableBufferPointer(mutating: values)))
             }
         }
         let names = Set(found.map { Array($0.0.name.utf8) })
@@ -139,9 +149,8 @@ final class AdamW {
                 return "the step count"
             }
             for entry in parameters.entries where entry.isTrained {
-                for (suffix, moments) in [(".m", firstMoments), (".v", secondMoments)]
-                where !file.holds(entry.name + suffix, shape: entry.shape, slice(moments, entry)) {
-                    return entry.name + suffix
+                for (name, values) in states(entry) where !file.holds(name, shape: entry.shape, values) {
+                    return name
                 }
             }
             return nil

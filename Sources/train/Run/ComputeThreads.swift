@@ -16,7 +16,7 @@ enum ComputeThreads {
     /// Tells the linear algebra how many threads to use: those that were asked for, else what suits the model.
     static func apply(asked: Int?, width: Int) -> Int {
         let count = asked ?? (width < leastWidth ? 1 : cores)
-        BLAS.setThreads(count)
+        ThreadTeam.count = count
         return count
     }
 }

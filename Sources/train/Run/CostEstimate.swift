@@ -6,40 +6,49 @@ import PipelineKit
 /// Bytes that training holds at once.
 struct MemoryNeed: Sendable, Equatable {
     var weights: Int
+    /// Weights that are read where they lie in mapped files, in their own type. The system may drop their pages and read
+    /// them again, which is slow: they should fit, too.
+    var mapped: Int
     var gradients: Int
     /// Two moments of each trained parameter.
     var optimizer: Int
     /// The arena of the largest micro-batch.
     var activations: Int
 
-    var total: Int { weights + gradients + optimizer + activations }
+    var total: Int { weights + mapped + gradients + optimizer + activations }
 
-    /// Weights, gradients and moments are 32-bit floats.
-    init(parameters: Int, trained: Int, activations: Int) {
-        weights = 4 * parameters
+    /// Weights that are held, gradients and moments are 32-bit floats.
+    init(held: Int, mapped: Int, trained: Int, activations: Int) {
+        weights = 4 * held
+        self.mapped = mapped
         gradients = 4 * trained
         optimizer = 8 * trained
         self.activations = activations
     }
 
     init(_ model: HiggsModel, activations: Int) {
+        let entries = model.parameters.entries
         self.init(
-            parameters: model.parameters.parameterCount, trained: model.parameters.trainedCount,
-            activations: activations)
+            held: entries.reduce(0) { $0 + ($1.mapped == nil ? $1.count : 0) }, mapped: model.parameters.mappedBytes,
+            trained: model.parameters.trainedCount, activations: activations)
     }
 
     /// Of a model that is not loaded yet, without activations.
-    init(_ config: ModelConfig) {
-        let sizes = config.parameterShapes.map { (count: $1.reduce(1, *), isTrained: $0.isTrainable) }
+    init(_ tensors: [TensorPlan]) {
+        func count(_ isCounted: (TensorPlan) -> Bool) -> Int {
+            tensors.reduce(0) { $0 + (isCounted($1) ? $1.shape.reduce(1, *) : 0) }
+        }
         self.init(
-            parameters: sizes.reduce(0) { $0 + $1.count },
-            trained: sizes.reduce(0) { $0 + ($1.isTrained ? $1.count : 0) }, activations: 0)
+            held: count { $0.mapped == nil }, mapped: tensors.reduce(0) { $0 + ($1.mapped?.bytes.count ?? 0) },
+            trained: count(\.isTrained), activations: 0)
     }
 
     /// `61.4 MB (weights 6.4 MB, …)`.
     var text: String {
         func size(_ bytes: Int) -> String { ByteText.text(bytes) }
-        return "\(size(total)) (weights \(size(weights)), gradients \(size(gradients)), optimizer \(size(optimizer)), "
+        let base = mapped == 0 ? "" : "mapped base \(size(mapped)), "
+        return
+            "\(size(total)) (\(base)weights \(size(weights)), gradients \(size(gradients)), optimizer \(size(optimizer)), "
             + "activations \(size(activations)))"
     }
 }

@@ -38,6 +38,15 @@ extension ParameterStore {
 
     /// The first parameter that is not finite.
     func firstNonFiniteParameter() -> String? {
-        entries.first { !values($0).allSatisfy(\.isFinite) }?.name
+        entries.first { entry in
+            var isBad = false
+            forEachPiece(of: entry) { if !$0.allSatisfy(\.isFinite) { isBad = true } }
+            return isBad
+        }?.name
+    }
+
+    /// The first trained parameter that is not finite; the others do not change.
+    func firstNonFiniteTrainedParameter() -> String? {
+        entries.first { $0.isTrained && !values($0).allSatisfy(\.isFinite) }?.name
     }
 }

@@ -22,6 +22,7 @@ enum RunDirectoryError: PersonReadable, Equatable {
     case foreignFiles(path: String, example: String)
     case differentConfig(path: String, differences: [String])
     case differentData(path: String, checkpoint: String, changes: [String])
+    case differentText(path: String, checkpoint: String, differences: [String])
 
     var failure: Failure {
         switch self {
@@ -46,6 +47,12 @@ enum RunDirectoryError: PersonReadable, Equatable {
                     + (changes.count > 4 ? " and \(changes.count - 4) more" : ""),
                 at: path.escapedForTerminal,
                 remedy: "restore the data, pass --resume --replace to start anew, or name another --output-dir")
+        case .differentText(let path, let checkpoint, let differences):
+            Failure(
+                .badUsage,
+                "\(checkpoint) was trained on texts that were prepared otherwise: \(differences.joined(separator: ", "))",
+                at: path.escapedForTerminal,
+                remedy: "run ingest as before, pass --resume --replace to start anew, or name another --output-dir")
         }
     }
 }
@@ -88,7 +95,9 @@ final class RunDirectory {
 
     /// Decides where the run begins. Changes nothing; `prepare` does.
     /// - Throws: `RunDirectoryError`, `FileError`.
-    func start(mode: RunMode, config: TrainConfig, data: DataFingerprint) throws -> Start {
+    func start(
+        mode: RunMode, config: TrainConfig, data: DataFingerprint, text: TextRecord? = nil
+    ) throws -> Start {
         switch try Self.contents(path) {
         case .empty: return .fresh
         case .foreign(let example): throw RunDirectoryError.foreignFiles(path: path, example: example)
@@ -97,7 +106,7 @@ final class RunDirectory {
         guard mode.resumes || mode.replaces else { throw RunDirectoryError.holdsRun(path: path) }
         guard mode.resumes else { return .anew(because: "--replace without --resume") }
         do {
-            return try resumePoint(config: config, data: data)
+            return try resumePoint(config: config, data: data, text: text)
         } catch  where mode.replaces && (error is RunDirectoryError || error is ConfigError) {
             return .anew(because: Failure(error).what)
         } catch let error as TrainerState.Unreadable where mode.replaces && error.isOtherVersion {
@@ -137,7 +146,7 @@ final class RunDirectory {
     }
 
     /// The last whole checkpoint of a run that is the same as this one.
-    private func resumePoint(config: TrainConfig, data: DataFingerprint) throws -> Start {
+    private func resumePoint(config: TrainConfig, data: DataFingerprint, text: TextRecord?) throws -> Start {
         let differences = config.differences(from: try TrainConfig(file: configPath))
         guard differences.isEmpty else {
             throw RunDirectoryError.differentConfig(path: path, differences: differences)
@@ -146,6 +155,10 @@ final class RunDirectory {
         let name = isFinished ? "final" : CheckpointName.all(in: path).last?.name
         guard let name else { return .fresh }
         let state = try TrainerState(checkpoint: path + "/" + name)
+        if let trained = state.text, let text, trained != text {
+            throw RunDirectoryError.differentText(
+                path: path, checkpoint: name, differences: text.differences(from: trained))
+        }
         guard state.data.digest == data.digest else {
             throw RunDirectoryError.differentData(
                 path: path, checkpoint: name, changes: data.changes(since: state.data))

@@ -9,6 +9,8 @@ struct RunSetup: Sendable {
     let source: DataSource
     let records: DataRecords
     let modelConfig: ModelConfig
+    /// What of the model is trained.
+    let parts: TrainedParts
 
     var format: SequenceFormat { modelConfig.sequenceFormat }
     var lossOptions: LossOptions { config.loss.options }
@@ -16,7 +18,6 @@ struct RunSetup: Sendable {
     /// - Throws: `ConfigError`, `DataError`, the model's own errors; nothing has been written then.
     init(_ config: TrainConfig) throws {
         self.config = config
-        try config.refuseWhatIsNotBuilt()
         switch config.model {
         case .directory(let directory):
             modelConfig = try Self.architecture(directory)
@@ -28,8 +29,25 @@ struct RunSetup: Sendable {
             modelConfig = try ModelConfig(
                 describing: description.json, records: try source.modelRecords(records))
         }
+        parts = try Self.parts(config, modelConfig)
         try records.check(against: modelConfig.sequenceFormat, source: source)
         try Self.check(config.loss, against: modelConfig)
+    }
+
+    /// What the config wants trained of a model.
+    /// - Throws: `AdapterError`; `ConfigError` for an adapter without a base that is saved anywhere.
+    private static func parts(_ config: TrainConfig, _ model: ModelConfig) throws -> TrainedParts {
+        guard let lora = config.lora else { return TrainedParts(frozen: Set(config.training.frozen)) }
+        guard case .directory(let base) = config.model else {
+            throw ConfigError.contradiction(
+                "an adapter (lora) needs a checkpoint as its base, but model describes one at random",
+                location: "config",
+                remedy: "name a checkpoint with --model, or remove the lora section to train all parameters")
+        }
+        // The tensors say whether there is a text head, which an adapter could be put on.
+        let opened = SafetensorsSet.exists(in: base) ? try HiggsModel.open(base).config : model
+        let location = config.adapter.map { "\($0)/\(AdapterConfig.name)".escapedForTerminal } ?? "lora"
+        return TrainedParts(adapter: try AdapterPlan(lora, for: opened, location: location))
     }
 
     /// Reads the config.json of a checkpoint directory.
@@ -59,18 +77,57 @@ struct RunSetup: Sendable {
         }
     }
 
-    /// The model before its first step: the checkpoint that the config names, or one at random from the seed.
+    /// The model before its first step: the checkpoint that the config names, or one at random from the seed; with a new
+    /// adapter, or the one that goes on training.
     func model() throws -> HiggsModel {
-        switch config.model {
-        case .directory(let directory): try HiggsModel(loading: directory)
-        case .described: HiggsModel(config: modelConfig, seed: UInt64(config.training.seed))
+        let model = try base()
+        if let adapter = config.adapter {
+            try model.loadAdapter(from: adapter)
+            try AdapterProof.check(model, in: adapter, base: baseDirectory)
         }
+        return model
+    }
+
+    /// The same with a new adapter in any case.
+    private func base() throws -> HiggsModel {
+        let seed = UInt64(config.training.seed)
+        return switch config.model {
+        case .directory(let directory): try HiggsModel(loading: directory, parts: parts, seed: seed)
+        case .described: HiggsModel(config: modelConfig, seed: seed, parts: parts)
+        }
+    }
+
+    /// The model of a checkpoint of this run: the whole of it, or its adapter on the run's base.
+    func model(checkpoint directory: String) throws -> HiggsModel {
+        guard parts.adapter != nil else { return try HiggsModel(loading: directory, parts: parts) }
+        let model = try base()
+        try model.loadAdapter(from: directory)
+        try AdapterProof.check(model, in: directory, base: baseDirectory)
+        return model
+    }
+
+    /// The directory of the checkpoint that the run starts from; nil for a model at random.
+    var baseDirectory: String? {
+        guard case .directory(let directory) = config.model else { return nil }
+        return directory
+    }
+
+    /// What training holds, before anything so large is loaded; without activations.
+    func memoryNeed() throws -> MemoryNeed { MemoryNeed(try tensors()) }
+
+    /// The model's tensors, before anything so large is loaded.
+    func tensors() throws -> [TensorPlan] {
+        guard let baseDirectory else { return HiggsModel.tensors(modelConfig, parts: parts, files: nil) }
+        let (config, files) = try HiggsModel.open(baseDirectory)
+        return HiggsModel.tensors(config, parts: parts, files: files)
     }
 
     /// What a person should know once about the data and the model.
     var notes: [String] {
         var notes: [String] = []
         if let absence = records.absence { notes.append(absence) }
+        let trained = parts.description
+        if !trained.isEmpty { notes.append("trained:\(trained.drop { $0 == ":" || $0 == ";" })") }
         if modelConfig.tower == nil, source.isWork, DataSource.exists(source.path + "/features") {
             notes.append("the model has no audio tower: features/ is not read")
         }
@@ -95,18 +152,6 @@ extension ModelSource {
         case .described(let description): description.tower != nil
         case .directory(let directory):
             try RunSetup.architecture(directory).tower != nil
-        }
-    }
-}
-
-extension TrainConfig {
-    /// Keys that are part of the contract, but that this version does not compute, are refused.
-    /// - Throws: `ConfigError.notImplemented`.
-    func refuseWhatIsNotBuilt() throws {
-        if lora != nil {
-            throw ConfigError.notImplemented(
-                "training an adapter (lora) is not yet implemented in this version", location: "config",
-                remedy: "remove the lora section to train all parameters")
         }
     }
 }

@@ -16,9 +16,11 @@ extension TrainRun {
         var sums = LossSums(codebooks: setup.modelConfig.codebooks)
         model.parameters.zeroGradients()
         let stepOptions = options.weighingOnly(loaded.labels)
-        for batch in loaded.batches {
+        for (number, batch) in loaded.batches.enumerated() {
             do {
-                sums += try model.forwardBackward(batch, loss: stepOptions, normalizers: loaded.labels)
+                sums += try model.forwardBackward(
+                    batch, loss: stepOptions, normalizers: loaded.labels,
+                    dropout: DropoutPlace(seed: training.seed, step: step, microBatch: number))
             } catch LossError.notFinite(let term, let rows) {
                 let tensor = model.parameters.firstNonFiniteParameter()
                 throw divergence("the loss of \(term)", rows: culprits(in: [batch], options: options) ?? rows, tensor)

@@ -56,7 +56,7 @@ final class TrainRun {
         let adam = AdamW.Options(training)
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
-            (model, optimizer) = try Checkpoint.load(path, options: adam)
+            (model, optimizer) = try Checkpoint.load(path, setup: setup)
             state = saved
         } else {
             model = try setup.model()
@@ -163,12 +163,14 @@ final class TrainRun {
     }
 
     private func write(_ name: String) throws {
-        if let tensor = model.parameters.firstNonFiniteParameter() {
+        if let tensor = model.parameters.firstNonFiniteTrainedParameter() {
             throw divergence("a parameter", rows: [], tensor)
         }
         try metrics.sync()
         try events.sync()
-        try Checkpoint.save(model: model, optimizer: optimizer, state: try state(), in: directory.path, name: name)
+        try Checkpoint.save(
+            model: model, optimizer: optimizer, state: try state(), base: setup.baseDirectory, in: directory.path,
+            name: name)
     }
 
     private func prune(finalStep: Int? = nil) throws {
@@ -183,7 +185,7 @@ final class TrainRun {
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
             data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: owesEvaluation,
             threads: BLAS.threads,
-            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best)
+            windowTokens: windowTokens, windowSeconds: windowSeconds, best: best, text: setup.records.text)
     }
 
     /// Epochs done with a step, as a fraction; of the last step that was done where none is given.

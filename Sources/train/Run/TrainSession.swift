@@ -18,7 +18,9 @@ struct TrainSession {
         let setup = try RunSetup(config)
         for note in setup.notes { Console.log.info("\(note)") }
         let directory = try RunDirectory(path: config.outputDir)
-        let start = try directory.start(mode: mode, config: config, data: setup.source.fingerprint)
+        if let warning = setup.textWarning { Console.log.warning("\(warning)") }
+        let start = try directory.start(
+            mode: mode, config: config, data: setup.source.fingerprint, text: setup.records.text)
         if case .finished(let state) = start { return try touch(directory, state) }
         var by = config.training.validationBy
         if case .checkpoint(_, let state) = start { by = state.validationBy }
@@ -47,8 +49,9 @@ struct TrainSession {
         let steps = StepPlan(data, training: training).totalSteps(epochs: training.epochs, maxSteps: training.maxSteps)
         var present = 0
         if case .checkpoint = start { present = CheckpointName.all(in: directory.path).count }
+        let bytes = CheckpointRoom.bytesPerCheckpoint(try setup.tensors(), savesAdapter: setup.parts.adapter != nil)
         try CheckpointRoom(
-            training, model: setup.modelConfig, steps: steps, evaluates: data.validationRowCount > 0, present: present
+            training, bytesPerCheckpoint: bytes, steps: steps, evaluates: data.validationRowCount > 0, present: present
         ).check(directory.path)
     }
 
@@ -81,6 +84,9 @@ struct TrainSession {
         if let last = text(training.last, "") { lines.append("  last step:  \(last)") }
         if let last = text(all.last { $0["validation_loss"] != nil }, "validation_") {
             lines.append("  validation: \(last)")
+        }
+        if let claim = try AdapterProof.Claim(directory: directory.finalPath) {
+            lines.append("  adapter:    \(claim.text)")
         }
         lines.append("  metrics:    \(directory.metricsPath.escapedForTerminal)")
         return lines.joined(separator: "\n")

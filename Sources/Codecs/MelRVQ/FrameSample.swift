@@ -3,11 +3,11 @@
 import PipelineKit
 
 /// Stacked log-mel frames of distinct clips.
-struct FrameSample: Sendable {
+package struct FrameSample: Sendable {
     /// Samples (rows) that are decoded at most, drawn over all shards: some ten hours of speech.
-    static let largestSampleCount = 4_096
+    package static let largestSampleCount = 4_096
     /// Frames that are kept at most, drawn from those of the decoded clips: 84 MB, 64 for each of 1,024 codewords.
-    static let largestFrameCount = 65_536
+    package static let largestFrameCount = 65_536
 
     /// Samples read.
     var samples = 0
@@ -22,7 +22,7 @@ struct FrameSample: Sendable {
     /// Reads the frames of an audio directory. The result depends on the directory alone, not on `workers`.
     ///
     /// - Throws: a `Failure` (bad data) that names shard, sample and clip; `MDSError`; `FileError`; `Interrupted`.
-    init(of reader: MDSReader, workers: Int, isQuiet: Bool) throws {
+    package init(of reader: MDSReader, workers: Int, isQuiet: Bool) throws {
         var random = SplitMix64(seed: 0xC0DE)
         let chosen = Self.choose(reader.sampleCount, &random)
         let progress = Progress("tokenize fit", unit: "samples", total: Double(chosen.count), isQuiet: isQuiet)

@@ -6,7 +6,7 @@ import Foundation
 import PipelineKit
 
 /// The shape of a Higgs Audio v2 tokenizer.
-struct HiggsConfig: Sendable, Equatable {
+package struct HiggsConfig: Sendable, Equatable {
     /// The DAC encoder and decoder.
     struct Acoustic: Sendable, Equatable {
         var encoderChannels: Int
@@ -69,7 +69,7 @@ extension HiggsConfig {
 
     /// Reads a config.
     /// - Throws: `HiggsError`; `path` is its place.
-    init(_ json: JSONValue, path: String) throws {
+    package init(_ json: JSONValue, path: String) throws {
         let top = ConfigReader(json: json, path: path)
         try top.expect("model_type", Self.modelType)
         let acoustic = try top.section("acoustic_model_config")

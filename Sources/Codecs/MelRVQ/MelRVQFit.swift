@@ -4,7 +4,7 @@ import Foundation
 import PipelineKit
 
 /// Codebooks and what they lose.
-struct MelRVQFit {
+package struct MelRVQFit {
     static let codebooks = 8
     /// The sizes among which `auto` chooses.
     static let automaticSizes = 16...1_024
@@ -26,7 +26,7 @@ struct MelRVQFit {
     ///
     /// - Parameter codebookSize: nil chooses by the number of frames.
     /// - Throws: a `Failure` (bad data) where there are fewer frames than codewords; `Interrupted`.
-    init(_ sample: FrameSample, codebookSize: Int?, workers: Int, isQuiet: Bool = true) throws {
+    package init(_ sample: FrameSample, codebookSize: Int?, workers: Int, isQuiet: Bool = true) throws {
         let size = codebookSize ?? Self.automaticSize(frames: sample.frames)
         guard sample.keptFrames >= size else {
             let seconds = Double(sample.keptFrames) / Double(MelFrames.codeFrameRate)

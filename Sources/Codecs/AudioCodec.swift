@@ -1,10 +1,10 @@
-// What every codec is to the rest of the program, and the list of those that there are. A new codec is a file and a line
+// What every codec is to the programs (tokenize, which makes codes, and inspect, which plays them), and the list of those that there are. A new codec is a file and a line
 // in `families`.
 
 import PipelineKit
 
 /// A neural or fitted codec: waveform to codes and back.
-protocol AudioCodec: Sendable {
+package protocol AudioCodec: Sendable {
     /// Name, rates, sizes, digest.
     var record: CodecRecord { get }
 
@@ -20,10 +20,10 @@ protocol AudioCodec: Sendable {
 }
 
 extension AudioCodec {
-    var sampleRate: Int { record.sampleRate }
-    var frameRate: Double { record.frameRate }
-    var codebooks: Int { record.codebooks }
-    var codebookSize: Int { record.codebookSize }
+    package var sampleRate: Int { record.sampleRate }
+    package var frameRate: Double { record.frameRate }
+    package var codebooks: Int { record.codebooks }
+    package var codebookSize: Int { record.codebookSize }
 }
 
 /// A kind of codec, told by the `model_type` of its config.json.
@@ -38,7 +38,7 @@ struct CodecFamily: Sendable {
 /// Opens whatever codec lies in a CODEC_DIR.
 ///
 /// - Throws: a `Failure` (bad usage) where there is none, or of a kind that is not known; what the family throws.
-func openCodec(_ directory: String) throws -> any AudioCodec {
+package func openCodec(_ directory: String) throws -> any AudioCodec {
     let path = directory + "/config.json"
     let config = try codecConfig(path)
     guard let type = config["model_type"]?.stringValue else {

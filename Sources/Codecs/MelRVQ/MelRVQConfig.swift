@@ -3,7 +3,7 @@
 import PipelineKit
 
 /// What the fit of a codec was made from. Equal ones make equal codecs.
-struct FitIdentity: Sendable {
+package struct FitIdentity: Sendable {
     /// Raised when other codebooks come out for the same audio and options.
     static let version = 2
 
@@ -11,6 +11,11 @@ struct FitIdentity: Sendable {
     var inputDigest: String
     /// nil: chosen by the amount of audio.
     var codebookSize: Int?
+
+    package init(inputDigest: String, codebookSize: Int?) {
+        self.inputDigest = inputDigest
+        self.codebookSize = codebookSize
+    }
 
     var json: JSONObject {
         [

@@ -2,14 +2,14 @@
 // shapes follow from the config alone. Reading lies in HiggsWeights.swift.
 
 /// The name and shape of a tensor, and how it is stored.
-struct TensorSpec: Sendable, Equatable {
-    var name: String
-    var shape: [Int]
+package struct TensorSpec: Sendable, Equatable {
+    package var name: String
+    package var shape: [Int]
     /// Where the tensor is a product of a magnitude and a direction (weight norm), the axis that the magnitude keeps.
     /// The checkpoint then may hold `original0` and `original1`, or the folded weight.
-    var normAxis: Int?
+    package var normAxis: Int?
     /// Whether the model can do without it: the semantic decoder, fc1, and what only training uses.
-    var isUnused = false
+    package var isUnused = false
 }
 
 extension HiggsConfig {
@@ -19,7 +19,7 @@ extension HiggsConfig {
     var decoderWidths: [Int] { (0...acoustic.upsampling.count).map { acoustic.decoderChannels >> $0 } }
 
     /// Every tensor that the checkpoint may hold.
-    var tensors: [TensorSpec] {
+    package var tensors: [TensorSpec] {
         acousticEncoderTensors + acousticDecoderTensors + semanticModelTensors
             + semanticCodecTensors(encoder: true) + semanticCodecTensors(encoder: false) + quantizerTensors
             + [

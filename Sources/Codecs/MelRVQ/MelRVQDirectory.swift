@@ -5,7 +5,7 @@ import Foundation
 import PipelineKit
 
 /// The place where a fitted codec goes.
-struct MelRVQDirectory {
+package struct MelRVQDirectory {
     let path: String
     private let lock: DirectoryLock
     private var configPath: String { path + "/config.json" }
@@ -13,7 +13,7 @@ struct MelRVQDirectory {
     private var pendingPath: String { path + "/.fit.json" }
 
     /// What the directory holds before a fit.
-    enum Content {
+    package enum Content {
         case nothing
         /// The codec that the fit would make, with the description of its config.json.
         case same(JSONValue)
@@ -22,7 +22,7 @@ struct MelRVQDirectory {
     /// Opens the directory for writing, making it if need be.
     ///
     /// - Throws: `FileError`, a `Failure` where another program writes there.
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         self.path = path
         try DirectoryLock.makeDirectory(path)
         lock = try DirectoryLock(directory: path)
@@ -32,7 +32,7 @@ struct MelRVQDirectory {
     ///
     /// - Throws: a `Failure` (bad usage) for a codec of another kind, and without `replace` for one of another fit or for
     ///   files that no fit wrote.
-    func content(for identity: FitIdentity, replace: Bool) throws -> Content {
+    package func content(for identity: FitIdentity, replace: Bool) throws -> Content {
         guard access(configPath, F_OK) == 0 else {
             guard access(modelPath, F_OK) != 0 || replace || isPending(identity) else {
                 throw Failure(
@@ -81,15 +81,18 @@ struct MelRVQDirectory {
         if !isPending(identity) { try AtomicFile.write(pendingRecord(identity), to: pendingPath) }
     }
 
-    /// Checks that there is room for a codec of this size.
+    /// Checks that there is room for a codec that is fitted to a sample.
+    ///
+    /// - Parameter codebookSize: nil: as the fit chooses.
     /// - Throws: `Failure`, `FileError`.
-    func checkRoom(codebookSize: Int) throws {
-        let bytes = MelRVQFit.codebooks * codebookSize * MelFrames.width * MemoryLayout<Float>.size
+    package func checkRoom(codebookSize: Int?, for sample: FrameSample) throws {
+        let size = codebookSize ?? MelRVQFit.automaticSize(frames: sample.frames)
+        let bytes = MelRVQFit.codebooks * size * MelFrames.width * MemoryLayout<Float>.size
         try FreeSpace.check(path, holds: bytes + 65_536, of: "the codec", remedy: "choose another --output")
     }
 
     /// Tells make that what is there is up to date.
-    func touch(_ identity: FitIdentity) throws {
+    package func touch(_ identity: FitIdentity) throws {
         try begin(identity)
         guard utimensat(AT_FDCWD, configPath, nil, 0) == 0 else { throw FileError("touch", configPath) }
     }
@@ -97,7 +100,7 @@ struct MelRVQDirectory {
     /// Writes a codec in place of what is there.
     ///
     /// - Returns: the content of config.json.
-    func write(_ fit: MelRVQFit, identity: FitIdentity) throws -> JSONValue {
+    package func write(_ fit: MelRVQFit, identity: FitIdentity) throws -> JSONValue {
         try begin(identity)
         // The codec that was there goes only now: until here it was whole.
         try FileTree.remove(configPath)

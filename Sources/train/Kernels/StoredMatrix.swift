@@ -1,0 +1,144 @@
+// A weight matrix as it lies in memory: floats in an arena, or the bytes of a mapped checkpoint in their own type. Narrow
+// ones are never copied whole: products take them block by block, turned into floats in bounded memory.
+
+import PipelineKit
+
+/// A row-major matrix that is read, never written through. Its memory must outlive it.
+struct StoredMatrix: @unchecked Sendable {  // its memory is only read while products run
+    private enum Storage {
+        case floats(UnsafeMutablePointer<Float>)
+        /// Little-endian float32, float16 or bfloat16 of any alignment.
+        case bytes(UnsafeRawPointer, ElementType)
+    }
+
+    let rows: Int
+    let columns: Int
+    private let storage: Storage
+
+    /// A matrix of floats.
+    init(_ matrix: Matrix) {
+        rows = matrix.rows
+        columns = matrix.columns
+        storage = .floats(matrix.base)
+    }
+
+    /// The types that can be used where they lie.
+    static func takes(_ type: ElementType) -> Bool { [.float32, .float16, .bfloat16].contains(type) }
+
+    /// A tensor of an open file, of two or more dimensions; those behind the first are the columns.
+    init(_ tensor: SafetensorsTensor) {
+        precondition(Self.takes(tensor.elementType), "\(tensor.name) cannot be used where it lies")
+        guard let base = tensor.bytes.baseAddress, tensor.shape.count >= 2, tensor.shape[0] > 0 else {
+            preconditionFailure("\(tensor.name) is no matrix")
+        }
+        rows = tensor.shape[0]
+        columns = tensor.count / rows
+        if tensor.elementType == .float32, Int(bitPattern: base) % MemoryLayout<Float>.alignment == 0 {
+            // Products want mutable pointers but write through C's alone; the mapping is read-only, so a write would trap.
+            let floats = base.bindMemory(to: Float.self, capacity: tensor.count)
+            storage = .floats(UnsafeMutablePointer(mutating: floats))
+        } else {
+            storage = .bytes(base, tensor.elementType)
+        }
+    }
+
+    var count: Int { rows * columns }
+
+    /// The whole matrix, where it is floats already.
+    var floats: Matrix? {
+        guard case .floats(let base) = storage else { return nil }
+        return Matrix(base: base, rows: rows, columns: columns)
+    }
+
+    /// Copies some consecutive rows as floats; `target` has room for them.
+    func read(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+        let start = range.lowerBound * columns, count = range.count * columns
+        switch storage {
+        case .floats(let base): target.update(from: base + start, count: count)
+        case .bytes(let base, let type):
+            widen(base + start * type.byteCount, type, count: count, into: target)
+        }
+    }
+}
+
+/// Turns stored float32, float16 or bfloat16 of any alignment into floats. Every such value has one exact float.
+func widen(_ source: UnsafeRawPointer, _ type: ElementType, count: Int, into target: UnsafeMutablePointer<Float>) {
+    switch type {
+    case .float32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: 4 * count)
+    case .float16:
+        for i in 0..<count { target[i] = Float(source.loadUnaligned(fromByteOffset: 2 * i, as: Float16.self)) }
+    case .bfloat16:
+        let bits = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt32.self)
+        for i in 0..<count {
+            bits[i] = UInt32(truncatingIfNeeded: source.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)) << 16
+        }
+    default: preconditionFailure("\(type) is not widened")
+    }
+}
+
+/// The bits of the bfloat16 nearest to a float, halves to even, as PyTorch rounds; NaN stays NaN.
+func bfloat16Bits(_ value: Float) -> UInt16 {
+    if value.isNaN { return 0x7FC0 }
+    let bits = value.bitPattern
+    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)
+}
+
+/// The bytes of floats in a type that checkpoints store; rounded to nearest where it is narrower.
+func narrowed(_ values: UnsafeBufferPointer<Float>, to type: ElementType) -> [UInt8] {
+    switch type {
+    case .float32: Array(UnsafeRawBufferPointer(values))
+    case .float16: values.map { Float16($0) }.withUnsafeBytes { Array($0) }
+    case .bfloat16: values.map(bfloat16Bits).withUnsafeBytes { Array($0) }
+    case .float64: values.map { Double($0) }.withUnsafeBytes { Array($0) }
+    default: preconditionFailure("floats are not stored as \(type)")
+    }
+}
+
+/// Memory that the products of one model share. Not thread-safe: a model computes one product at a time.
+final class LinearWorkspace {
+    /// Values of a block of a narrow matrix: 4 MiB, so that its floats are still in the cache when they are multiplied.
+    private static let blockValues = 1 << 20
+
+    private var memory: [Purpose: UnsafeMutableBufferPointer<Float>] = [:]
+
+    enum Purpose { case block, dropped, hidden, dHidden }
+
+    /// What dropout depends on; nil: nothing is dropped.
+    var dropoutPlace: DropoutPlace?
+    /// false leaves all adapters out: the base alone.
+    var appliesAdapters = true
+
+    deinit { for buffer in memory.values { buffer.deallocate() } }
+
+    /// Memory with undefined contents, which the next call for the same purpose takes over.
+    func matrix(_ purpose: Purpose, _ rows: Int, _ columns: Int) -> Matrix {
+        let count = max(1, rows * columns)
+        if memory[purpose]?.count ?? 0 < count {
+            memory[purpose]?.deallocate()
+            memory[purpose] = .allocate(capacity: count)
+        }
+        guard let base = memory[purpose]?.baseAddress else { preconditionFailure("allocated memory has an address") }
+        return Matrix(base: base, rows: rows, columns: columns)
+    }
+
+    /// Calls `body` with all rows as floats, block after block; once where the matrix is floats already.
+    func forEachBlock(of weight: StoredMatrix, _ body: (_ block: Matrix, _ rows: Range<Int>) -> Void) {
+        if let whole = weight.floats { return body(whole, 0..<whole.rows) }
+        let step = min(weight.rows, max(16, Self.blockValues / max(1, weight.columns) / 16 * 16))
+        let memory = matrix(.block, step, weight.columns)
+        for start in stride(from: 0, to: weight.rows, by: step) {
+            let rows = start..<min(start + step, weight.rows)
+            let block = memory.rows(0..<rows.count)
+            convert(weight, rows, into: block)
+            body(block, rows)
+        }
+    }
+
+    private func convert(_ weight: StoredMatrix, _ rows: Range<Int>, into block: Matrix) {
+        ThreadTeam.forEachRows(rows.count, columns: weight.columns) { part in
+            weight.read(
+                rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound, into: block.row(part.lowerBound))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// The threads behind the kernels that are not matrix products. Work is cut by rows, columns or elements, never inside a
+// sum: what is computed does not depend on how many threads there are.
+
+import Dispatch
+import PipelineKit
+import Synchronization
+
+/// As many threads as the matrix products have.
+enum ThreadTeam {
+    private static let threads = Atomic(1)
+
+    /// Threads of a call, and of a matrix product; 1 at first. Set where nothing computes.
+    static var count: Int {
+        get { threads.load(ordering: .relaxed) }
+        set {
+            threads.store(newValue, ordering: .relaxed)
+            BLAS.setThreads(newValue)
+        }
+    }
+
+    /// Calls `body` with ranges that cover 0 ..< count, several at once.
+    ///
+    /// - Parameters:
+    ///   - grain: the fewest items that are worth a thread; ranges but the last are multiples of it.
+    static func forEachRange(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+        let threads = min(Self.count, (count + grain - 1) / grain)
+        guard threads > 1 else { return body(0..<count) }
+        let grains = (count + grain - 1) / grain
+        perform(threads) { thread in
+            let first = grains * thread / threads * grain
+            let last = min(count, grains * (thread + 1) / threads * grain)
+            if first < last { body(first..<last) }
+        }
+    }
+
+    /// Elements of a kernel that reads and writes a few floats an element: a thread is worth 16 K of them.
+    static func forEachElements(_ count: Int, _ body: (Range<Int>) -> Void) {
+        forEachRange(count, grain: 1 << 14, body)
+    }
+
+    /// Rows of some width, by the same measure.
+    static func forEachRows(_ rows: Int, columns: Int, _ body: (Range<Int>) -> Void) {
+        forEachRange(rows, grain: max(1, (1 << 14) / max(1, columns)), body)
+    }
+
+    /// Calls `body` once for each item, with the number of the slot that computes it: below `slots`, and never two calls at
+    /// once with the same slot. Products inside run on the thread that asks for them.
+    static func forEachItem(_ items: Int, slots: Int, _ body: (_ slot: Int, _ item: Int) -> Void) {
+        let threads = min(count, slots, items)
+        guard threads > 1 else {
+            for item in 0..<items { body(0, item) }
+            return
+        }
+        let next = Atomic(0)
+        BLAS.setThreads(1)
+        perform(threads) { slot in
+            while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < items { body(slot, item) }
+        }
+        BLAS.setThreads(count)
+    }
+
+    /// Calls `body` on so many threads and returns when all are done.
+    private static func perform(_ threads: Int, _ body: (Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            let shared = Shared(body: body)
+            DispatchQueue.concurrentPerform(iterations: threads) { shared.body($0) }
+        }
+    }
+
+    /// A body for several threads. Safe because the ranges, items and slots that they get are disjoint, and kernels write
+    /// nothing else.
+    private struct Shared: @unchecked Sendable {
+        let body: (Int) -> Void
+    }
+}
