@@ -23,7 +23,11 @@ extension Checkpoint {
         _ directory: String, model: HiggsModel, optimizer: AdamW, state: TrainerState
     ) throws {
         if let mismatch = try firstDifference(directory, model: model, optimizer: optimizer) { throw mismatch }
-        guard try TrainerState(checkpoint: directory) == state else {
+        // By its bytes too: a key that is damaged may be one whose absence means something.
+        let bytes = Array((state.json.pretty() + "\n").utf8), path = directory + "/" + TrainerState.fileName
+        guard try TrainerState(checkpoint: directory) == state,
+            try MappedFile(path: path).withBytes({ $0.elementsEqual(bytes) })
+        else {
             throw CheckpointMismatch(path: directory, what: TrainerState.fileName)
         }
     }
