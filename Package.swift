@@ -24,7 +24,9 @@ func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "sawt",
     products: [
-        .library(name: "PipelineKit", targets: ["PipelineKit"])
+        .library(name: "PipelineKit", targets: ["PipelineKit"]),
+        // Preloaded by tests.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -39,7 +41,7 @@ let package = Package(
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
-        .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
+        .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -53,7 +55,10 @@ let package = Package(
         program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
-        program("bench"),
+        program("bench", ["CZstd"]),
+        program("mutate", ["CMalloc"]),
+        program("torture"),
+        .target(name: "DiskFaults", path: "Tests/DiskFaults"),
         .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
         tests(of: "PipelineKit"),
         tests(of: "ingest"),
@@ -63,7 +68,10 @@ let package = Package(
         tests(of: "inspect"),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["ingest", "featurize", "tokenize", "train", "inspect", "PipelineKit", "TestSupport"]),
+            dependencies: [
+                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "torture", "PipelineKit",
+                "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -59,17 +59,9 @@ struct ManifestSurvey {
     /// Checks that there is room for the audio of `rows` rows.
     /// - Throws: `Failure` where there is not.
     func checkRoom(rows: Int, directory: String) throws {
-        let needed = audioBytesPerRow * Double(rows)
-        var status = statvfs()
-        guard statvfs(directory, &status) == 0 else { throw FileError("find out the free space", directory) }
-        let free = Double(status.f_bavail) * Double(status.f_frsize)
-        guard needed <= free else {
-            func text(_ bytes: Double) -> String { "\((bytes / 1e8).rounded() / 10) GB" }
-            throw Failure(
-                .failed, "the audio will need about \(text(needed)), \(text(free)) are free",
-                at: directory.escapedForTerminal,
-                remedy: "free some space, choose another --output, or try --limit")
-        }
+        try FreeSpace.check(
+            directory, holds: Int(audioBytesPerRow * Double(rows)), of: "the audio",
+            remedy: "choose another --output, or try --limit")
     }
 }
 

@@ -2,13 +2,14 @@
 // encoded, one clip at a time. The loop over shards is PipelineKit's.
 
 import Codecs
+import Foundation
 import PipelineKit
 
 /// The stage that writes `codes/`.
 struct CodeStage: ShardStage {
     let name = "tokenize"
     /// Raised whenever other bytes come out for the same input, options and codec; the golden digest test watches it.
-    static let outputVersion = 2
+    static let outputVersion = 3
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
@@ -20,7 +21,6 @@ struct CodeStage: ShardStage {
     let options: JSONObject = [:]
 
     private let codec: any AudioCodec
-    private let resampler = PolyphaseResampler()
     /// Codes are small: 16 MiB hold those of ten hours.
     private let cache = ClipCache<RawCodes>(limitBytes: 16 << 20) { 2 * $0.values.count + 64 }
 
@@ -35,7 +35,7 @@ struct CodeStage: ShardStage {
         let clips = try StoredClip.clips(of: row).map { clip in
             do {
                 return try cache.value(of: clip.bytes) {
-                    try codec.encode(try clip.samples(at: codec.sampleRate, through: resampler))
+                    try codec.encode(try clip.samples(at: codec.sampleRate))
                 }
             } catch {
                 throw ClipFailure(clip: clip.number, error)
@@ -47,6 +47,15 @@ struct CodeStage: ShardStage {
             ("audio_ids", .array(codes.ids, shape: [codec.codebooks, codes.frames])),
             ("audio_ids_start", .array(codes.starts)),
         ])
+    }
+
+    let outputName = "the codes"
+
+    /// A code takes the bits of its codebook: zstd squeezes the rest out of the 16 that it is stored in.
+    func estimatedBytes(of row: MDSRow) -> Int {
+        let clips = (try? StoredClip.clips(of: row)) ?? []
+        let codes = clips.reduce(0) { $0 + $1.claimedSeconds } * codec.frameRate * Double(codec.codebooks)
+        return Int(codes * log2(Double(codec.codebookSize)) / 8)
     }
 
     func counts(of output: MDSRow) throws -> JSONObject {

@@ -87,9 +87,9 @@ func differences(_ a: [String: Data], _ b: [String: Data]) -> [String] {
     Set(a.keys).union(b.keys).filter { a[$0] != b[$0] }.sorted()
 }
 
-nonisolated(unsafe) private var removals: [String] = []  // written once, read at exit
+nonisolated(unsafe) private var removals: [String] = []  // written before the first run, read at exit
 
-private func removeAtExit(_ path: String) {
+func removeAtExit(_ path: String) {
     removals.append(path)
     atexit { for path in removals { try? FileManager.default.removeItem(atPath: path) } }
 }

@@ -28,6 +28,9 @@ struct ToyStage: ShardStage {
         return MDSRow([("id", .str(id)), ("product", .array(values))])
     }
 
+    let outputName = "the products"
+    func estimatedBytes(of row: MDSRow) -> Int { ((try? row.bytes("audio"))?.count ?? 0) * 4 }
+
     func counts(of output: MDSRow) throws -> JSONObject {
         let values = try output.array("product", as: Int32.self).values
         return ["values": .int(values.count), "seconds": .double(Double(values.count) / 8)]

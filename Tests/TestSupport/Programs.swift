@@ -13,23 +13,36 @@ public struct ProgramResult: Sendable {
 /// A built program.
 public struct BuiltProgram: Sendable {
     public let name: String
+    public let path: String
 
-    public init(_ name: String) { self.name = name }
+    /// A program of this package. They lie beside the test bundle that runs.
+    public init(_ name: String) {
+        let folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
+        self.init(path: folder.appendingPathComponent(name).path)
+    }
 
-    /// The programs lie beside the test bundle that runs.
-    private var url: URL {
-        URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-            .appendingPathComponent(name)
+    /// Any program.
+    public init(path: String) {
+        self.path = path
+        name = URL(fileURLWithPath: path).lastPathComponent
     }
 
     /// Starts the program; its output goes to files in a directory that lives until `finish`.
-    public func start(_ arguments: [String], in directory: String? = nil) throws -> RunningProgram {
-        try RunningProgram(url: url, arguments: arguments, directory: directory)
+    ///
+    /// - Parameter environment: added to that of the tests.
+    public func start(
+        _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]
+    ) throws -> RunningProgram {
+        try RunningProgram(
+            url: URL(fileURLWithPath: path), arguments: arguments, directory: directory, environment: environment)
     }
 
     /// Runs the program to its end.
-    public func run(_ arguments: [String], in directory: String? = nil) throws -> ProgramResult {
-        try start(arguments, in: directory).finish()
+    public func run(
+        _ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]
+    ) throws -> ProgramResult {
+        try start(arguments, in: directory, environment: environment).finish()
     }
 }
 
@@ -38,7 +51,9 @@ public final class RunningProgram {
     private let process = Process()
     private let scratch: URL
 
-    fileprivate init(url: URL, arguments: [String], directory: String?) throws {
+    fileprivate init(
+        url: URL, arguments: [String], directory: String?, environment: [String: String]
+    ) throws {
         scratch = FileManager.default.temporaryDirectory.appendingPathComponent("sawt-run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         for name in ["out", "err"] {
@@ -46,6 +61,9 @@ public final class RunningProgram {
         }
         process.executableURL = url
         process.arguments = arguments
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: scratch.appendingPathComponent("out"))

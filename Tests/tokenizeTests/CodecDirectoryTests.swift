@@ -65,9 +65,16 @@ import Testing
             let codec = directory + "/codec"
             let whole = try directoryContent(codec)
             let model = whole["model.safetensors"] ?? []
-            // Killed between model and config.
+            // Killed between model and config: the same command goes on, another one needs a word for it.
             try FileManager.default.removeItem(atPath: codec + "/config.json")
             #expect(failure { try openCodec(codec) }?.status == .badUsage)
+            #expect(failure { try fit(directory, "--codebook-size", "32") }?.remedy?.contains("--replace") == true)
+            try fit(directory)
+            #expect(try directoryContent(codec) == whole)
+            // Without a word on whose the model is, nothing is touched.
+            try FileManager.default.removeItem(atPath: codec + "/config.json")
+            try FileManager.default.removeItem(atPath: codec + "/.fit.json")
+            #expect(failure { try fit(directory) }?.what.contains("model.safetensors without config.json") == true)
             try fit(directory, "--replace")
             #expect(try directoryContent(codec) == whole)
             try AtomicFile.write(model.dropLast(4), to: codec + "/model.safetensors")

@@ -198,6 +198,16 @@ extension PackedBatch {
                     model: model, optimizer: optimizer, state: state, in: root, name: "checkpoint-1", written: damage)
             }
             try save()
+            func inode(_ name: String) throws -> UInt64 {
+                var status = stat()
+                try #require(stat("\(root)/checkpoint-1/\(name)", &status) == 0)
+                return UInt64(status.st_ino)
+            }
+            // The same tensors again: only the state is written, the checkpoint stays whole meanwhile.
+            let inodes = try ["model.safetensors", "optimizer.safetensors", TrainerState.fileName].map(inode)
+            try save()
+            let again = try ["model.safetensors", "optimizer.safetensors", TrainerState.fileName].map(inode)
+            #expect(again[0] == inodes[0] && again[1] == inodes[1] && again[2] != inodes[2])
             let old = try directoryContent(root + "/checkpoint-1")
             model.parameters.values(model.parameters.entries[0])[0] += 1
             func flip(_ path: String, fromEnd: Int) throws {

@@ -20,7 +20,7 @@ private func data(_ digest: String, codes: [String] = ["c0", "c1"]) -> DataFinge
 
 private func state(step: Int) -> TrainerState {
     TrainerState(
-        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
+        step: step, totalSteps: 12, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
         validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25,
         best: BestCheckpoint(step: 2, validationLoss: 1.25))
 }
@@ -218,6 +218,61 @@ private func start(
         #expect(Retention(interval: interval, limit: limit).removed(from: steps, best: best) == removed)
     }
 
+    @Test func `once a run is finished, what a stop has saved goes`() {
+        let retention = Retention(interval: 2, limit: nil)
+        #expect(retention.removed(from: [2, 4, 5], best: nil, finalStep: 7) == [5])
+        #expect(retention.removed(from: [2, 4, 5], best: 5, finalStep: 7) == [])
+        // Of the last step there is final/ already, whether the step belongs to the rhythm or is the best.
+        #expect(retention.removed(from: [2, 4, 6], best: 6, finalStep: 6) == [6])
+        #expect(Retention(interval: 2, limit: 1).removed(from: [2, 4], best: nil, finalStep: 5) == [2])
+        #expect(Retention(interval: nil, limit: nil).removed(from: [3], best: nil, finalStep: 5) == [3])
+    }
+
+    @Test func `the room for checkpoints counts those that will stand at once`() throws {
+        func added(_ present: Int, _ overrides: String...) throws -> Int {
+            var training = try config().training
+            for change in overrides.map({ $0.split(separator: "=") }) {
+                let value = Int(change[1])
+                switch change[0] {
+                case "save": training.saveSteps = value
+                case "limit": training.saveTotalLimit = value
+                default: training.evalSteps = value
+                }
+            }
+            let model = try SmallModel.config(tower: false)
+            let tensors = HiggsModel.tensors(model, parts: .everything, files: nil)
+            let room = CheckpointRoom(
+                training, tensors: tensors, isAdapter: false, steps: 100, evaluates: true, present: present)
+            #expect(room.bytesPerCheckpoint == 12 * model.parameterShapes.reduce(0) { $0 + $1.1.reduce(1, *) })
+            return room.added
+        }
+        // Steps 10 … 90 and final/; with evaluations the best one beside them.
+        #expect(try added(0, "save=10", "eval=none", "limit=none") == 10)
+        #expect(try added(4, "save=10", "eval=none", "limit=none") == 6)
+        #expect(try added(0, "save=10", "eval=5", "limit=none") == 11)
+        // Two that are kept, the next one before the oldest goes, final/.
+        #expect(try added(0, "save=10", "eval=5", "limit=2") == 4)
+        #expect(try added(0, "save=none", "eval=none", "limit=none") == 1)
+        #expect(try added(9, "save=10", "eval=none", "limit=2") == 1)
+    }
+
+    @Test func `a checkpoint takes its weights in their types, or the adapter alone`() {
+        let frozen = TensorPlan(
+            key: .textEmbedding, name: "a", shape: [10, 10], isTrained: false, storedType: .bfloat16, mapped: nil)
+        let trained = TensorPlan(key: .finalNorm, name: "b", shape: [10], isTrained: true)
+        let narrow = TensorPlan(
+            key: .audioHead, name: "c", shape: [2, 10], isTrained: true, storedType: .bfloat16, mapped: nil)
+        func bytes(isAdapter: Bool) -> Int? {
+            (try? config().training).map {
+                CheckpointRoom(
+                    $0, tensors: [frozen, trained, narrow], isAdapter: isAdapter, steps: 1, evaluates: false, present: 0
+                ).bytesPerCheckpoint
+            }
+        }
+        #expect(bytes(isAdapter: false) == 200 + 10 * (4 + 8) + 20 * (2 + 12))
+        #expect(bytes(isAdapter: true) == 10 * (4 + 8) + 20 * (2 + 12))
+    }
+
     @Test func `a trainer state reads back, and a damaged one says what is missing`() throws {
         try withTemporaryDirectory { root in
             try write(state(step: 7), root)
@@ -259,6 +314,36 @@ private func start(
             #expect(try text().hasSuffix("\"step\": 3, \"loss\": 0.75}\n"))
             try write(0, 0..<0)
             #expect(try text().isEmpty)
+        }
+    }
+
+    @Test func `the line and the event of an evaluation that is owed go, others stay`() throws {
+        try withTemporaryDirectory { root in
+            let lines: [JSONObject] = [
+                ["step": 0, "loss": 1.5], ["step": 0, "validation_loss": 1.25], ["step": 1, "loss": 0.5],
+                ["step": 1, "validation_loss": 0.75],
+            ]
+            for owes in [false, true] {
+                let path = "\(root)/metrics-\(owes)", events = "\(root)/events-\(owes)"
+                func open(_ keeping: Int, _ owes: Bool) throws -> (MetricsFile, TensorBoardFile) {
+                    (
+                        try MetricsFile(path: path, keepingStepsBelow: keeping, owesEvaluation: owes),
+                        try TensorBoardFile(path: events, keepingStepsBelow: keeping, owesEvaluation: owes)
+                    )
+                }
+                let (metrics, board) = try open(0, false)
+                var sizes: [Int] = []
+                for line in lines {
+                    sizes.append(try MappedFile(path: events).withBytes(\.count))
+                    try metrics.append(line)
+                    try board.append(line)
+                }
+                sizes.append(try MappedFile(path: events).withBytes(\.count))
+                _ = try open(2, owes)
+                let kept = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count
+                #expect(kept == (owes ? 3 : 4))
+                #expect(try MappedFile(path: events).withBytes(\.count) == sizes[kept])
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-// A CODEC_DIR as tokenize fit writes it: model.safetensors, then config.json by rename. One writer at a time.
+// A CODEC_DIR as tokenize fit writes it, one writer at a time: .fit.json, which says what is being made and stays, so that a
+// killed fit is recognised; model.safetensors; then config.json. A directory with a config.json is whole.
 
 import Foundation
 import PipelineKit
@@ -9,6 +10,7 @@ package struct MelRVQDirectory {
     private let lock: DirectoryLock
     private var configPath: String { path + "/config.json" }
     private var modelPath: String { path + "/model.safetensors" }
+    private var pendingPath: String { path + "/.fit.json" }
 
     /// What the directory holds before a fit.
     package enum Content {
@@ -22,7 +24,7 @@ package struct MelRVQDirectory {
     /// - Throws: `FileError`, a `Failure` where another program writes there.
     package init(_ path: String) throws {
         self.path = path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try DirectoryLock.makeDirectory(path)
         lock = try DirectoryLock(directory: path)
     }
 
@@ -32,9 +34,10 @@ package struct MelRVQDirectory {
     ///   files that no fit wrote.
     package func content(for identity: FitIdentity, replace: Bool) throws -> Content {
         guard access(configPath, F_OK) == 0 else {
-            guard access(modelPath, F_OK) != 0 || replace else {
+            guard access(modelPath, F_OK) != 0 || replace || isPending(identity) else {
                 throw Failure(
-                    .badUsage, "holds a model.safetensors without config.json: an unfinished fit, or no codec",
+                    .badUsage,
+                    "holds a model.safetensors without config.json: no codec, or an unfinished one of another fit",
                     at: path.escapedForTerminal, remedy: "pass --replace to make it anew, or choose another directory")
             }
             return .nothing
@@ -64,8 +67,31 @@ package struct MelRVQDirectory {
             && (try? digest(ofFiles: [modelPath])) == config["model_digest"]?.stringValue
     }
 
+    /// Whether a fit of this identity began here.
+    private func isPending(_ identity: FitIdentity) -> Bool {
+        guard access(pendingPath, F_OK) == 0, let file = try? MappedFile(path: pendingPath) else { return false }
+        return file.withBytes { $0.elementsEqual(pendingRecord(identity)) }
+    }
+
+    private func pendingRecord(_ identity: FitIdentity) -> [UInt8] {
+        Array((JSONValue.object(identity.json).pretty() + "\n").utf8)
+    }
+
+    private func begin(_ identity: FitIdentity) throws {
+        if !isPending(identity) { try AtomicFile.write(pendingRecord(identity), to: pendingPath) }
+    }
+
+    /// Checks that there is room for a codec of this size, or of the one that a fit would choose.
+    /// - Throws: `Failure`, `FileError`.
+    package func checkRoom(codebookSize: Int?, sample: FrameSample) throws {
+        let codebookSize = codebookSize ?? MelRVQFit.automaticSize(frames: sample.frames)
+        let bytes = MelRVQFit.codebooks * codebookSize * MelFrames.width * MemoryLayout<Float>.size
+        try FreeSpace.check(path, holds: bytes + 65_536, of: "the codec", remedy: "choose another --output")
+    }
+
     /// Tells make that what is there is up to date.
-    package func touch() throws {
+    package func touch(_ identity: FitIdentity) throws {
+        try begin(identity)
         guard utimensat(AT_FDCWD, configPath, nil, 0) == 0 else { throw FileError("touch", configPath) }
     }
 
@@ -73,7 +99,9 @@ package struct MelRVQDirectory {
     ///
     /// - Returns: the content of config.json.
     package func write(_ fit: MelRVQFit, identity: FitIdentity) throws -> JSONValue {
-        if access(configPath, F_OK) == 0, unlink(configPath) != 0 { throw FileError("remove", configPath) }
+        try begin(identity)
+        // The codec that was there goes only now: until here it was whole.
+        try FileTree.remove(configPath)
         var writer = SafetensorsWriter()
         let shape = [fit.config.codebooks, fit.config.codebookSize, MelFrames.width]
         writer.add(MelRVQCodec.tensorName, shape: shape, fit.quantizer.codebooks.flatMap(\.values))

@@ -43,12 +43,17 @@ extension StoredClip {
         }
     }
 
+    /// How long the clip is by its header; 0 where that cannot be read or claims nothing.
+    public var claimedSeconds: Double {
+        guard let info = try? AudioDecoder(bytes: bytes, source: "").info else { return 0 }
+        return Double(info.claimedFrames ?? 0) / Double(info.sampleRate)
+    }
+
     /// Decodes the clip, averages its channels and converts it. // (S)
     ///
     /// - Throws: `AudioError` without a source: the caller knows shard, sample and number. There is no bound on the length;
     ///   ingest has seen to that.
-    public func samples(at rate: Int, through resampler: some Resampler) throws -> [Float] {
-        let decoder = try AudioDecoder(bytes: bytes, source: "")
-        return resampler.resample(try decoder.decodeMono(), from: decoder.info.sampleRate, to: rate)
+    public func samples(at rate: Int) throws -> [Float] {
+        try AudioDecoder(bytes: bytes, source: "").decodeMono(at: rate)
     }
 }

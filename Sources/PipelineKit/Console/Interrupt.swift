@@ -24,6 +24,7 @@ public enum Interrupt {
             }
         }
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)  // a limit on the size of files (ulimit -f) is an error of the write, EFBIG
     }
 
     /// Whether a stop was asked for.

@@ -44,7 +44,7 @@ public enum Console {
         progressShown.withLock { shown in
             let clear = shown ? "\r\u{1B}[K" : ""
             shown = false
-            FileHandle.standardError.write(Data((clear + line + "\n").utf8))
+            tell(clear + line + "\n")
         }
     }
 
@@ -52,30 +52,43 @@ public enum Console {
     static func draw(bar: String) {
         progressShown.withLock { shown in
             shown = true
-            FileHandle.standardError.write(Data(("\r\u{1B}[K" + bar).utf8))
+            tell("\r\u{1B}[K" + bar)
         }
     }
 
     /// Removes the bar, if one is shown.
     static func eraseBar() {
         progressShown.withLock { shown in
-            if shown { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+            if shown { tell("\r\u{1B}[K") }
             shown = false
         }
     }
 
-    /// Writes a result to stdout. A closed pipe (`inspect … | head`) is no error.
+    /// Writes to stderr. A log that cannot be written (a full disk, a closed pipe) does not end the work that it tells of.
+    private static func tell(_ text: String) { _ = put(text, STDERR_FILENO) }
+
+    /// Writes a result to stdout. A closed pipe (`inspect … | head`) is no error; a result that is lost otherwise, on a full
+    /// disk say, ends the program, since it would look as if there were none.
     public static func print(_ text: String, terminator: String = "\n") {
-        let bytes = Array((text + terminator).utf8)
-        var offset = 0
-        while offset < bytes.count {
-            let written = bytes[offset...].withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if written > 0 {
-                offset += written
+        let code = put(text + terminator, STDOUT_FILENO)
+        guard code == 0 || code == EPIPE else {
+            writeLine("\(CommandLine.programName): error: \(FileError("write", "standard output", code: code))")
+            exit(ExitStatus.failed.rawValue)
+        }
+    }
+
+    /// Writes all of a text; the system's error, 0 where there is none.
+    private static func put(_ text: String, _ descriptor: Int32) -> Int32 {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if written >= 0 {
+                rest = rest.dropFirst(written)
             } else if errno != EINTR {
-                return
+                return errno
             }
         }
+        return 0
     }
 }
 

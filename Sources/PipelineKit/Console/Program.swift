@@ -8,11 +8,13 @@ import Foundation
 /// Exit codes are those of `ExitStatus`; ArgumentParser's own code for a usage error (64) becomes 2. An error is told on
 /// stderr as `PROGRAM: error: WHERE: WHAT; REMEDY`, without a stack trace.
 public func runMain<Command: ParsableCommand>(_ command: Command.Type) -> Never {
+    openStandardFiles()
     Interrupt.install()
     ProcessMemory.prepare()
     // Workers share the cores sample by sample, and a product that spread over them would sum in another order for another
     // number; what computes one thing at a time asks for more.
     BLAS.setThreads(1)
+    BLAS.endIdleThreads()
     do {
         var parsed = try command.parseAsRoot()
         try parsed.run()
@@ -37,4 +39,10 @@ public func runMain<Command: ParsableCommand>(_ command: Command.Type) -> Never 
         Console.writeLine("\(CommandLine.programName): error: \(Failure(error))")
         exit(ExitStatus.failed.rawValue)
     }
+}
+
+/// Puts /dev/null in the place of standard files that are closed. Else the next file that is opened would get the number of
+/// stderr, and a line of the log would land in a shard.
+private func openStandardFiles() {
+    for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
 }

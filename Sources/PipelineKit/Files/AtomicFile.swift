@@ -21,6 +21,8 @@ public struct FileError: PersonReadable {
             case ENOSPC, EDQUOT: "free some space and run the same command again"
             case EACCES, EPERM, EROFS: "check the permissions, or choose another place"
             case ENOENT: "check the path"
+            case EFBIG: "raise the limit on the size of files (ulimit -f), or choose another file system"
+            case EIO: "check the disk, then run the same command again"
             default: nil
             }
         return Failure(

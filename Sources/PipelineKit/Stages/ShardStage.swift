@@ -26,6 +26,12 @@ public protocol ShardStage: Sendable {
     ///   says which clip): the other samples go on. Any other error ends the run.
     func process(_ row: MDSRow) throws -> MDSRow
 
+    /// About how many bytes the output of a sample takes, compressed by default, told without processing it: by what the
+    /// headers of its clips claim. 0 for a clip that cannot be opened.
+    func estimatedBytes(of row: MDSRow) -> Int
+    /// What the output is, for messages: `the log-mels`.
+    var outputName: String { get }
+
     /// What an output row adds to the counts in stage.json: numbers, lists and objects of them.
     func counts(of output: MDSRow) throws -> JSONObject
 }

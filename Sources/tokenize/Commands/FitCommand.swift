@@ -46,11 +46,12 @@ struct FitCommand: ParsableCommand {
         let directory = try MelRVQDirectory(output)
         let config: JSONValue
         if case .same(let existing) = try directory.content(for: identity, replace: flags.replace) {
-            try directory.touch()
+            try directory.touch(identity)
             Console.log.info("\(output.escapedForTerminal) holds this very codec already: nothing to do")
             config = existing
         } else {
             let sample = try FrameSample(of: reader, workers: flags.workers, isQuiet: flags.quiet)
+            try directory.checkRoom(codebookSize: codebookSize, sample: sample)
             let fit = try MelRVQFit(
                 sample, codebookSize: codebookSize, workers: flags.workers, isQuiet: flags.quiet)
             config = try directory.write(fit, identity: identity)
@@ -60,7 +61,7 @@ struct FitCommand: ParsableCommand {
             let summary: JSONValue = [
                 "stage": "tokenize fit", "codec": codec.record.json, "lost": config["lost"] ?? .null,
             ]
-            Console.print(summary.pythonDump(ascii: false))
+            Console.print(summary)
         } else if !flags.quiet, let lost = config["lost"] {
             Console.print(fitTable(codec.record, lost))
         }

@@ -36,12 +36,17 @@ struct Retention: Sendable, Equatable {
     /// The newest stays, since a stopped run goes on from it, and the best. Older ones stay if they belong to the rhythm
     /// (a best one that is no longer best may not), and then while the limit allows: it counts the best and the newest,
     /// which both stay even where it is 1.
-    func removed(from steps: [Int], best: Int?) -> [Int] {
+    ///
+    /// - Parameter finalStep: the last step, once `final/` is written: nothing goes on from the newest checkpoint any more,
+    ///   and one of that step is `final/` again. So what a stop has saved goes, and a stopped run leaves what an undisturbed
+    ///   one does.
+    func removed(from steps: [Int], best: Int?, finalStep: Int? = nil) -> [Int] {
         guard let newest = steps.last else { return [] }
-        let fixed = Set([newest, best].compactMap(\.self)).intersection(steps)
+        let wanted = finalStep == nil ? [newest, best] : [best]
+        let fixed = Set(wanted.compactMap(\.self)).intersection(steps).subtracting([finalStep].compactMap(\.self))
         var kept = fixed
         for step in steps.reversed() where !fixed.contains(step) {
-            guard let interval, step % interval == 0 else { continue }
+            guard let interval, step % interval == 0, step != finalStep else { continue }
             if let limit, kept.count >= limit { continue }
             kept.insert(step)
         }

@@ -25,8 +25,9 @@ enum Checkpoint {
         written: (_ partial: String) throws -> Void = { _ in }
     ) throws {
         let path = run + "/" + name, partial = path + CheckpointName.partialSuffix
-        let files = FileManager.default
-        if files.fileExists(atPath: partial) { try files.removeItem(atPath: partial) }
+        let statePath = path + "/" + TrainerState.fileName, stateBytes = Array((state.json.pretty() + "\n").utf8)
+        if holds(path, model, optimizer) { return try AtomicFile.write(stateBytes, to: statePath) }
+        try FileTree.remove(partial)
         guard mkdir(partial, 0o755) == 0 else { throw FileError("create the checkpoint", partial) }
         do {
             if model.parts.adapter == nil {
@@ -38,15 +39,34 @@ enum Checkpoint {
                 try AdapterProof(model, base: base, path: path, isTrained: state.step > 0).write(to: partial)
             }
             try optimizer.save(to: partial + "/" + optimizerName)
-            try AtomicFile.write(Array((state.json.pretty() + "\n").utf8), to: partial + "/" + TrainerState.fileName)
+            try AtomicFile.write(stateBytes, to: partial + "/" + TrainerState.fileName)
             try written(partial)
             try verify(partial, model: model, optimizer: optimizer, state: state)
-            if files.fileExists(atPath: path) { try files.removeItem(atPath: path) }
-            guard rename(partial, path) == 0 else { throw FileError("rename to \(name)", partial) }
+            try place(partial, at: path)
             try sync(directory: run)
         } catch {
-            try? files.removeItem(atPath: partial)
+            try? FileTree.remove(partial)
             throw error
+        }
+    }
+
+    /// Gives a whole checkpoint its name. What has the name already is not this checkpoint (see `holds`) and goes; its state
+    /// first, so that nothing looks whole on the way.
+    private static func place(_ partial: String, at path: String) throws {
+        try FileTree.remove(path + "/" + TrainerState.fileName)
+        try FileTree.remove(path)
+        guard rename(partial, path) == 0 else { throw FileError("rename to \(path)", partial) }
+    }
+
+    /// Whether a whole checkpoint has these very tensors already: then only its state is news, as after an evaluation that a
+    /// stop had put off, and the checkpoint stays whole while that one file changes.
+    private static func holds(_ path: String, _ model: HiggsModel, _ optimizer: AdamW) -> Bool {
+        guard access(path + "/" + TrainerState.fileName, F_OK) == 0 else { return false }
+        do {
+            return try model.firstCheckpointDifference(savedIn: path) == nil
+                && optimizer.firstDifference(savedAt: path + "/" + optimizerName) == nil
+        } catch {
+            return false  // a file that cannot be read is none of these
         }
     }
 

@@ -33,17 +33,17 @@ struct CheckpointName: Sendable, Equatable {
     /// Removes what a killed run left half-written.
     static func removePartial(in run: String) throws {
         for name in try FileManager.default.contentsOfDirectory(atPath: run) where name.hasSuffix(partialSuffix) {
-            try FileManager.default.removeItem(atPath: run + "/" + name)
+            try FileTree.remove(run + "/" + name)
         }
     }
 
     /// Removes the checkpoints that a run no longer keeps.
-    static func prune(in run: String, retention: Retention, best: Int?) throws {
-        for step in retention.removed(from: all(in: run).map(\.step), best: best) {
+    static func prune(in run: String, retention: Retention, best: Int?, finalStep: Int? = nil) throws {
+        for step in retention.removed(from: all(in: run).map(\.step), best: best, finalStep: finalStep) {
             // The state goes first: a checkpoint that is half removed must not look whole.
             let path = run + "/" + CheckpointName(step: step).name
             if unlink(path + "/" + TrainerState.fileName) != 0 { throw FileError("remove the old checkpoint", path) }
-            try FileManager.default.removeItem(atPath: path)
+            try FileTree.remove(path)
         }
     }
 }

@@ -22,10 +22,7 @@ extension Checkpoint {
     static func verify(
         _ directory: String, model: HiggsModel, optimizer: AdamW, state: TrainerState
     ) throws {
-        let differing =
-            model.parts.adapter == nil
-            ? try model.firstDifference(savedIn: directory) : try model.firstAdapterDifference(savedIn: directory)
-        if let what = differing {
+        if let what = try model.firstCheckpointDifference(savedIn: directory) {
             throw CheckpointMismatch(path: directory, what: what)
         }
         let path = directory + "/" + optimizerName
@@ -37,6 +34,11 @@ extension Checkpoint {
 }
 
 extension HiggsModel {
+    /// What of a checkpoint, of the whole model or of its adapter, is not as it is here; nil where all is the same.
+    func firstCheckpointDifference(savedIn directory: String) throws -> String? {
+        try parts.adapter == nil ? firstDifference(savedIn: directory) : firstAdapterDifference(savedIn: directory)
+    }
+
     /// The first tensor, or the config, that a saved model does not have as this one has it; nil where all is the same.
     func firstDifference(savedIn directory: String) throws -> String? {
         let files = try SafetensorsSet(directory: directory)

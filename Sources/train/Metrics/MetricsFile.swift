@@ -10,19 +10,22 @@ final class MetricsFile {
     /// Opens the file after cutting it to the lines of steps before `step`.
     ///
     /// A last line without end, which a kill can leave, goes too. 0 makes an empty file.
+    /// - Parameter owesEvaluation: whether the evaluation after the last kept step is still to come: a line of it, which a
+    ///   run has left that was killed before its checkpoint, goes.
     /// - Throws: `FileError`.
-    init(path: String, keepingStepsBelow step: Int) throws {
-        try StepLog.cut(path) { Self.keptCount($0, stepsBelow: step) }
+    init(path: String, keepingStepsBelow step: Int, owesEvaluation: Bool = false) throws {
+        try StepLog.cut(path) { Self.keptCount($0, stepsBelow: step, owesEvaluation: owesEvaluation) }
         log = try StepLog(path: path)
     }
 
-    private static func keptCount(_ bytes: [UInt8], stepsBelow step: Int) -> Int {
+    private static func keptCount(_ bytes: [UInt8], stepsBelow step: Int, owesEvaluation: Bool) -> Int {
         var kept = 0
         while let end = bytes[kept...].firstIndex(of: UInt8(ascii: "\n")) {
             // Steps never fall from one line to the next, so the first line that goes is where the file is cut.
             guard let line = try? JSONValue(parsing: bytes[kept..<end]), let number = line["step"]?.intValue,
                 number < step
             else { break }
+            if owesEvaluation, number == step - 1, line["validation_loss"] != nil { break }
             kept = end + 1
         }
         return kept

@@ -13,12 +13,12 @@ final class TensorBoardFile {
 
     /// Opens the file after cutting it to the events of steps before `step`; 0 makes a new file.
     ///
-    /// A last event that a kill has torn goes too.
+    /// A last event that a kill has torn goes too, and that of an evaluation which is owed, as in metrics.jsonl.
     /// - Throws: `FileError`.
-    init(path: String, keepingStepsBelow step: Int) throws {
+    init(path: String, keepingStepsBelow step: Int, owesEvaluation: Bool = false) throws {
         var kept = 0
         try StepLog.cut(path) { bytes in
-            if step > 0 { kept = Self.keptCount(bytes, stepsBelow: step) }
+            if step > 0 { kept = Self.keptCount(bytes, stepsBelow: step, owesEvaluation: owesEvaluation) }
             return kept
         }
         log = try StepLog(path: path)
@@ -75,7 +75,7 @@ final class TensorBoardFile {
     }
 
     /// How many bytes of a file are whole events of steps before `step`.
-    private static func keptCount(_ bytes: [UInt8], stepsBelow step: Int) -> Int {
+    private static func keptCount(_ bytes: [UInt8], stepsBelow step: Int, owesEvaluation: Bool) -> Int {
         func number<Value: FixedWidthInteger>(at place: Int, _: Value.Type) -> Value {
             bytes.withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: place, as: Value.self)) }
         }
@@ -90,9 +90,16 @@ final class TensorBoardFile {
             guard number(at: end, UInt32.self) == maskedChecksum(bytes[start..<end]),
                 let found = TensorBoardEvent.step(ofMessage: bytes[start..<end]), found < step
             else { break }
+            if owesEvaluation, found == step - 1, isEvaluation(bytes[start..<end]) { break }
             kept = end + 4
         }
         return kept
+    }
+
+    /// Whether a message has the tags of an evaluation.
+    private static func isEvaluation(_ message: ArraySlice<UInt8>) -> Bool {
+        let tag = Array("validation/".utf8)
+        return message.indices.dropLast(tag.count - 1).contains { message[$0...].starts(with: tag) }
     }
 
     /// TensorFlow's mask of a checksum: turned right by 15 bits, plus a constant.

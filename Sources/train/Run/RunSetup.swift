@@ -113,10 +113,13 @@ struct RunSetup: Sendable {
     }
 
     /// What training holds, before anything so large is loaded; without activations.
-    func memoryNeed() throws -> MemoryNeed {
-        guard let baseDirectory else { return MemoryNeed(HiggsModel.tensors(modelConfig, parts: parts, files: nil)) }
+    func memoryNeed() throws -> MemoryNeed { MemoryNeed(try tensors()) }
+
+    /// The model's tensors, as they will be; nothing of their values is read.
+    func tensors() throws -> [TensorPlan] {
+        guard let baseDirectory else { return HiggsModel.tensors(modelConfig, parts: parts, files: nil) }
         let (config, files) = try HiggsModel.open(baseDirectory)
-        return MemoryNeed(HiggsModel.tensors(config, parts: parts, files: files))
+        return HiggsModel.tensors(config, parts: parts, files: files)
     }
 
     /// What a person should know once about the data and the model.

@@ -57,6 +57,11 @@ final class TrainRun {
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
             (model, optimizer) = try Checkpoint.load(path, setup: setup)
+            guard optimizer.stepCount == saved.step else {
+                throw TrainerState.Unreadable(
+                    path: "\(path)/\(TrainerState.fileName)",
+                    reason: "it is of step \(saved.step), the optimizer beside it of step \(optimizer.stepCount)")
+            }
             state = saved
         } else {
             model = try setup.model()
@@ -75,8 +80,10 @@ final class TrainRun {
             peak: training.learningRate, scheduler: training.scheduler, warmupSteps: training.warmupSteps,
             totalSteps: plan.totalSteps(epochs: training.epochs, maxSteps: training.maxSteps))
         reference = LossReference(data.unigrams, weights: setup.config.loss.codebookWeights)
-        metrics = try MetricsFile(path: directory.metricsPath, keepingStepsBelow: step)
-        events = try TensorBoardFile(path: directory.eventsPath, keepingStepsBelow: step)
+        metrics = try MetricsFile(
+            path: directory.metricsPath, keepingStepsBelow: step, owesEvaluation: owesEvaluation)
+        events = try TensorBoardFile(
+            path: directory.eventsPath, keepingStepsBelow: step, owesEvaluation: owesEvaluation)
         evaluation = Evaluation(data, training: training)
         console = RunConsole(reference: reference, steps: schedule.totalSteps - step)
     }
@@ -102,7 +109,7 @@ final class TrainRun {
             mark = .now
         }
         try write("final")
-        try prune()
+        try prune(finalStep: schedule.totalSteps)
     }
 
     /// Logs, evaluates and saves what is due after a step.
@@ -171,9 +178,9 @@ final class TrainRun {
             name: name)
     }
 
-    private func prune() throws {
+    private func prune(finalStep: Int? = nil) throws {
         let retention = Retention(interval: training.saveSteps, limit: training.saveTotalLimit)
-        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step)
+        try CheckpointName.prune(in: directory.path, retention: retention, best: best?.step, finalStep: finalStep)
     }
 
     private func state() throws -> TrainerState {

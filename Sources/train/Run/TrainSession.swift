@@ -29,6 +29,7 @@ struct TrainSession {
             validationBy: by, workers: threads ?? ComputeThreads.cores)
         try setup.check(labels: data.labels)
         try data.check(maxBatchTokens: config.training.maxBatchTokens)
+        try checkRoom(setup, data, directory, start)
         try directory.prepare(start, config: config)
         let count = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width)
         if case .checkpoint(_, let state) = start, state.threads != count {
@@ -38,6 +39,20 @@ struct TrainSession {
         let run = try TrainRun(setup, data: data, directory: directory, start: start, hooks: hooks)
         try run.run()
         return try summary(directory)
+    }
+
+    /// Whether there is room for the checkpoints to come. A run that is moved aside keeps its own.
+    private func checkRoom(
+        _ setup: RunSetup, _ data: TrainingData, _ directory: RunDirectory, _ start: RunDirectory.Start
+    ) throws {
+        let training = config.training
+        let steps = StepPlan(data, training: training).totalSteps(epochs: training.epochs, maxSteps: training.maxSteps)
+        var present = 0
+        if case .checkpoint = start { present = CheckpointName.all(in: directory.path).count }
+        try CheckpointRoom(
+            training, tensors: try setup.tensors(), isAdapter: setup.parts.adapter != nil, steps: steps,
+            evaluates: data.validationRowCount > 0, present: present
+        ).check(directory.path)
     }
 
     /// A finished run with the same config and data is done; its file becomes new for make.
