@@ -102,7 +102,7 @@ struct SampleCard {
     /// A player of at most `MediaBudget.longestSeconds`, as 16 kHz FLAC.
     private func sound(_ waveform: Waveform, _ budget: inout MediaBudget) throws -> Markup {
         let rate = 16_000
-        let all = PolyphaseResampler().resample(waveform.samples, from: waveform.sampleRate, to: rate)
+        let all = FourierResampler().resample(waveform.samples, from: waveform.sampleRate, to: rate)
         let kept = all.prefix(Int(MediaBudget.longestSeconds) * rate)
         let integers = kept.map { Int32(max(-32_768, min(32_767, ($0 * 32_768).rounded()))) << 16 }
         let flac = try AudioEncoder.flac(integers, bits: 16, channels: 1, sampleRate: rate, source: "the page")

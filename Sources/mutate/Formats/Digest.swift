@@ -27,7 +27,7 @@ struct MeaningDigest {
             let shard = try reader.shard(number)
             for index in 0..<shard.count {
                 let row = try shard.row(index)
-                add(try shard.info.configuration.encode(row))
+                add(try shard.info.configuration.encode(row).bytes)
             }
         }
     }
