@@ -120,6 +120,11 @@ struct Material: Sendable {
     /// Writes the shards of a directory raw, with an index without hashes.
     private func rewriteRaw(_ source: String, to target: String) throws {
         let reader = try MDSReader(directory: folder(source))
+        // What spoke of the compressed shards goes, as in a directory that another program wrote.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(target))) ?? []
+        where name.hasPrefix("shard.") {
+            try FileManager.default.removeItem(atPath: "\(folder(target))/\(name)")
+        }
         var shards: [MDSShardInfo] = []
         for number in reader.shards.indices {
             let builder = MDSShardBuilder(columns: reader.columns)
