@@ -31,11 +31,15 @@ struct Trial {
     private var new: Content
     private var old: Content
     private(set) var finding: Finding
+    /// Signals come within so many seconds: at first what the undisturbed run took, then less while they come too late and
+    /// more while they land, since other programs take their part of the machine.
+    private var span: Double
 
     /// Runs both commands undisturbed. The directory of `other` is kept aside, to be replaced again and again.
     init(_ target: Target, scratch: String, binaries: String) throws {
         (self.target, self.scratch, self.binaries) = (target, scratch, binaries)
         finding = Finding(target: target.name)
+        span = 0
         try Self.undisturbed(target.program, target.other, scratch, binaries)
         old = try Content(target, in: scratch)
         for output in target.outputs {
@@ -45,6 +49,7 @@ struct Trial {
         let start = ContinuousClock.now
         try Self.undisturbed(target.program, target.arguments, scratch, binaries)
         finding.seconds = (ContinuousClock.now - start).seconds
+        span = finding.seconds
         new = try Content(target, in: scratch)
         guard old.differences(from: new) != [] else {
             throw Failure(.failed, "\(target.name) gives the same with other options: nothing to replace")
@@ -92,20 +97,24 @@ struct Trial {
             let child = try Child("\(binaries)/\(target.program)", arguments, log: "\(scratch)/log")
             let signal = kills < most ? Self.signal(&random) : nil
             if let signal {
-                let delay = random.uniform() * finding.seconds, glance = random.uniform()
+                let delay = random.uniform() * span, glance = random.uniform()
                 if !child.ends(within: delay * glance) { try look(child, finished) }
                 if !child.ends(within: delay * (1 - glance)) { child.send(signal) }
                 finding.sent += 1
             }
             let end = child.wait()
             try checkReuse(of: work)
-            if end == .exit(0) { break }
+            if end == .exit(0) {
+                if signal != nil { span = max(0.05, span * 0.9) }
+                break
+            }
             guard let signal, end == .signal(signal) || signal != SIGKILL && end == .exit(130) else {
                 note("\(end) after \(kills) kills: \(child.words)")
                 return
             }
             kills += 1
             finding.landed += 1
+            span = min(2 * finding.seconds, span * 1.1)
             try look(nil, finished)
             work = try target.finishedWork(in: scratch, finished: new)
             if !work.isEmpty { finding.resumes += 1 }

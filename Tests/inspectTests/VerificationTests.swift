@@ -128,6 +128,15 @@ import Testing
         #expect(
             try broken { try AtomicFile.write("{\"code\": \"excluded\"}\n".utf8, to: "\($0)/rejects.jsonl") }
                 == ["every row is a sample or a reject"])
+        // Brought here without any sidecar, nothing contradicts anything.
+        #expect(
+            try broken { work in
+                for part in Subject.workDirectories {
+                    for shard in 0..<2 {
+                        try FileManager.default.removeItem(atPath: "\(work)/\(part)/shard.0000\(shard).json")
+                    }
+                }
+            } == [])
         // Of another manifest: keys and pending record say so too.
         let found = try broken {
             try edit("\($0)/audio/stage.json") { $0["input"] = ["digest": "0", "audio_root": "/clips"] }

@@ -6,6 +6,7 @@ import PipelineKit
 func verifyShards(_ report: ShardsReport) throws -> Findings {
     let reader = report.reader
     var findings = Findings(directory: reader.directory)
+    try checkSidecars(report, into: &findings)
     let progress = Progress("verifying", unit: "samples", total: Double(reader.sampleCount))
     defer { progress.finish() }
     for number in reader.shards.indices {
