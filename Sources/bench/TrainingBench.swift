@@ -15,7 +15,8 @@ extension Stages {
             if let peers {
                 let result = try peers.run("train.py", [])
                 theirs.append(try peers.number("tokens_per_second", result, "train.py"))
-                Console.log.info("PyTorch's peak: \(Int(try peers.number("peak_bytes", result, "train.py")) >> 20) MiB")
+                let peak = Int(try peers.number("peak_bytes", result, "train.py"))
+                Console.log.info("PyTorch's peak: \(peak >> 20) MiB")
             }
         }
         table.add(
