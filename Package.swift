@@ -41,7 +41,7 @@ let package = Package(
         system("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
-        .systemLibrary(name: "CMalloc"),  // glibc's malloc.h
+        .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -55,7 +55,8 @@ let package = Package(
         program("tokenize", ["Codecs"]),
         program("train", [.product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
-        program("bench"),
+        program("bench", ["CZstd"]),
+        program("mutate", ["CMalloc"]),
         program("torture"),
         .target(name: "DiskFaults", path: "Tests/DiskFaults"),
         .target(name: "TestSupport", dependencies: ["PipelineKit", "CPNG"], path: "Tests/TestSupport"),
@@ -68,7 +69,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ingest", "featurize", "tokenize", "train", "inspect", "torture", "PipelineKit", "TestSupport",
+                "ingest", "featurize", "tokenize", "train", "inspect", "mutate", "torture", "PipelineKit",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -209,7 +209,7 @@ report: $(WORK)/samples/index.json $(WORK)/codes/index.json ## one page about WO
 # A scratch folder of their own: testable builds and the programs' builds would undo each other.
 TEST_FLAGS := -c release --scratch-path .build-tests -Xswiftc -enable-testing $(SWIFT_FLAGS)
 
-.PHONY: test lint bench torture clean
+.PHONY: test lint bench mutate torture clean
 test: setup ## unit, golden, property and end-to-end tests
 	swift build --build-tests $(TEST_FLAGS)
 	swift test --skip-build $(TEST_FLAGS)
@@ -222,6 +222,9 @@ bench: $(BUILT) ## times and peak memory of the data path (PEER_PYTHON=python: t
 
 torture: $(BUILT) ## kills every stage at random moments, goes on, compares all bytes (TORTURE_FLAGS="--kills 50 --seed 7")
 	$(BIN)/torture $(TORTURE_FLAGS)
+
+mutate: $(BUILT) ## damages files of every format thousands of times and opens them (MUTATE_FLAGS="--seed 7")
+	$(BIN)/mutate $(MUTATE_FLAGS)
 
 clean: ## removes WORK and OUTPUT_DIR, where they are what all made, and nothing else
 	@if [ -e "$(WORK)" ] && [ ! -d "$(STAMPS)" ]; then \

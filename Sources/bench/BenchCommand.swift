@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measures the data path on this machine.",
         discussion: """
             EXAMPLES
-              bench                                    ours alone, a few minutes
+              bench                                    ours alone, some ten minutes
               bench --peer-python ~/peer/bin/python    the Python chain beside it, in turn with ours
             """,
         version: versionText())
@@ -23,7 +23,8 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A Python with transformers, torch, soundfile, soxr, librosa and mosaicml-streaming.", valueName: "PATH"))
+            "A Python with transformers, torch, soundfile, soxr, librosa, mosaicml-streaming and llama-models.",
+            valueName: "PATH"))
     var peerPython: String?
 
     @Option(help: ArgumentHelp("Runs of each measurement; medians are shown.", valueName: "N"))
@@ -31,6 +32,9 @@ struct BenchCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Where the figures go as JSON.", valueName: "FILE"))
     var output = "bench.json"
+
+    @Flag(help: "Measure ingest, featurize and the shards only.")
+    var dataOnly = false
 
     @Flag(help: "Leave the full-size Higgs tokenizer out: it takes 2 GB of memory and a few minutes.")
     var skipHiggs = false
@@ -50,9 +54,10 @@ struct BenchCommand: ParsableCommand {
         var table = BenchTable()
         try measureLogMel(corpus, peers: peers, runs: runs, into: &table)
         try stages.measureFeaturize(into: &table)
+        try stages.measureIngest(into: &table)
         try stages.measureShards(into: &table)
-        try stages.measureMelRVQ(into: &table)
-        if !skipHiggs { try stages.measureHiggs(into: &table) }
+        if !dataOnly { try stages.measureMelRVQ(into: &table) }
+        if !dataOnly, !skipHiggs { try stages.measureHiggs(into: &table) }
         Console.print(table.text)
         try AtomicFile.write(table.json(runs: runs).pretty().utf8, to: output)
         Console.log.info("the figures stand in \(output)")

@@ -7,7 +7,7 @@ import PipelineKit
 struct FeatureStage: ShardStage {
     let name = "featurize"
     /// Raised whenever other bytes come out for the same input and options; the golden digest test watches it.
-    static let outputVersion = 2
+    static let outputVersion = 3
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
@@ -20,7 +20,6 @@ struct FeatureStage: ShardStage {
     let defaultCompression = ShardCompression.zstd(level: 1)
 
     private let logMel: LogMel
-    private let resampler = PolyphaseResampler()
     /// 64 MiB hold the references of some 500 voices, 5 s each.
     private let cache = ClipCache<ClipFeatures>(limitBytes: 64 << 20) { $0.byteCount }
 
@@ -63,7 +62,7 @@ struct FeatureStage: ShardStage {
     }
 
     private func extract(_ clip: StoredClip) throws -> ClipFeatures {
-        let samples = try clip.samples(at: LogMel.sampleRate, through: resampler)
+        let samples = try clip.samples(at: LogMel.sampleRate)
         return ClipFeatures(
             chunks: LogMel.chunkRanges(samples: samples.count).map { range in
                 let chunk = logMel.chunk(samples[range])

@@ -7,9 +7,20 @@ import PipelineKit
 /// A clip, checked, as it is stored.
 struct LoadedClip: Sendable {
     var bytes: [UInt8]
+    /// The XXH64 of the bytes.
+    var digest: UInt64
+    var content: ClipContent
+
+    var seconds: Double { content.seconds }
+}
+
+/// What decoding a clip told.
+struct ClipContent: Sendable {
     var sampleRate: Int
     var channels: Int
     var frames: Int
+    /// The largest magnitude of the channels' average.
+    var peak: Float
     /// `wav`, `flac`, `ogg`, …
     var container: String
 
@@ -29,6 +40,12 @@ struct ClipLoader: Sendable {
     /// Seconds.
     var minDuration: Double
     var maxDuration: Double
+    /// References repeat from row to row; each is decoded once, as long as 100,000 others have not come between.
+    private let contents = ClipCache<ClipContent>(limitBytes: 100_000 * 160) { _ in 160 }
+
+    init(root: AudioRoot, minDuration: Double, maxDuration: Double) {
+        (self.root, self.minDuration, self.maxDuration) = (root, minDuration, maxDuration)
+    }
 
     /// - Throws: `Reject`; `FileError` where the system fails.
     func load(_ request: ClipRequest) throws -> LoadedClip {
@@ -88,34 +105,41 @@ struct ClipLoader: Sendable {
     }
 
     private func whole(_ bytes: [UInt8], _ source: String) throws -> LoadedClip {
-        let decoder = try AudioDecoder(bytes: bytes, source: source)
-        let (frames, peak) = try decoder.survey(maximumFrames: maximumFrames(decoder.info.sampleRate))
-        let clip = LoadedClip(
-            bytes: bytes, sampleRate: decoder.info.sampleRate, channels: decoder.info.channels, frames: frames,
-            container: decoder.info.container)
-        try check(clip, peak: peak)
-        return clip
+        let digest = XXH64.hash(bytes)
+        let content = try contents.value(digest: digest, byteCount: bytes.count) {
+            let decoder = try AudioDecoder(bytes: bytes, source: source)
+            return try survey(decoder, maximumFrames: maximumFrames(decoder.info.sampleRate))
+        }
+        try check(content)
+        return LoadedClip(bytes: bytes, digest: digest, content: content)
     }
 
     private func cut(_ segment: AudioSegment, from decoder: AudioDecoder) throws -> LoadedClip {
         let (rate, channels) = (decoder.info.sampleRate, decoder.info.channels)
         let samples = try decoder.decodeExact(segment, maximumFrames: maximumFrames(rate))
         let encoded = try AudioEncoder.exact(samples, channels: channels, sampleRate: rate, source: decoder.source)
-        let clip = LoadedClip(
-            bytes: encoded.bytes, sampleRate: rate, channels: channels, frames: samples.count / channels,
-            container: encoded.container)
         // What is stored is what later stages decode, so it is what is surveyed.
-        let (frames, peak) = try AudioDecoder(bytes: encoded.bytes, source: decoder.source).survey()
-        guard frames == clip.frames else {
-            throw AudioError(.cannotEncode("\(frames) of \(clip.frames) frames came back"), source: decoder.source)
+        var content = try survey(AudioDecoder(bytes: encoded.bytes, source: decoder.source), maximumFrames: nil)
+        content.container = encoded.container
+        let frames = samples.count / channels
+        guard content.frames == frames else {
+            throw AudioError(.cannotEncode("\(content.frames) of \(frames) frames came back"), source: decoder.source)
         }
-        try check(clip, peak: peak)
-        return clip
+        try check(content)
+        return LoadedClip(bytes: encoded.bytes, digest: XXH64.hash(encoded.bytes), content: content)
+    }
+
+    private func survey(_ decoder: AudioDecoder, maximumFrames: Int?) throws -> ClipContent {
+        let (frames, peak) = try decoder.survey(maximumFrames: maximumFrames)
+        let info = decoder.info
+        return ClipContent(
+            sampleRate: info.sampleRate, channels: info.channels, frames: frames, peak: peak,
+            container: info.container)
     }
 
     private func maximumFrames(_ rate: Int) -> Int { Int((maxDuration * Double(rate) + 1e-6).rounded(.down)) }
 
-    private func check(_ clip: LoadedClip, peak: Float) throws {
+    private func check(_ clip: ClipContent) throws {
         func text(_ seconds: Double) -> String { "\((seconds * 1000).rounded() / 1000) s" }
         guard AudioLimits.isLongEnough(frames: clip.frames, sampleRate: clip.sampleRate),
             Double(clip.frames) >= minDuration * Double(clip.sampleRate) - 1e-6
@@ -123,8 +147,8 @@ struct ClipLoader: Sendable {
             let minimum = max(minDuration, Double(AudioLimits.minimumMilliseconds) / 1_000)
             throw Reject(.audioTooShort, "\(text(clip.seconds)), at least \(text(minimum)) are needed")
         }
-        guard peak >= Self.silentPeak else {
-            throw Reject(.silentAudio, "the peak is \(peak), below \(Self.silentPeak)")
+        guard clip.peak >= Self.silentPeak else {
+            throw Reject(.silentAudio, "the peak is \(clip.peak), below \(Self.silentPeak)")
         }
     }
 

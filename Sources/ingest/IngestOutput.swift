@@ -1,5 +1,5 @@
 // The two directories that ingest writes, split at the same rows. Shards are built here; how they get onto the disk is
-// ShardDirectoryWriter's.
+// ShardDirectoryWriter's, on another thread while the next shards are built.
 
 import Foundation
 import PipelineKit
@@ -99,14 +99,14 @@ final class IngestOutput {
     var textReport: TextReport { TextReport(finishedText, normalization: normalization) }
 
     /// Whether a row is too large for any shard.
-    func isTooLarge(_ audioSample: [UInt8]) -> Bool {
-        audioBuilder.rawByteCount(ofSingle: audioSample.count) > IngestOptions.largestShard
+    func isTooLarge(_ audioSample: MDSEncodedRow) -> Bool {
+        audioBuilder.rawByteCount(ofSingle: audioSample.byteCount) > IngestOptions.largestShard
     }
 
     /// Whether the shard in hand must be closed before a row.
-    func isFull(for audioSample: [UInt8], of row: PreparedRow.Content) -> Bool {
+    func isFull(for audioSample: MDSEncodedRow, of row: PreparedRow.Content) -> Bool {
         audioBuilder.sampleCount > 0
-            && (audioBuilder.isFull(for: audioSample.count)
+            && (audioBuilder.isFull(for: audioSample.byteCount)
                 || kept.seconds + row.counts.seconds > RowPreparer.longestRowSeconds
                 || textBytes + row.textBytes > Self.mostTextBytes)
     }
@@ -118,30 +118,37 @@ final class IngestOutput {
     ///
     /// - Parameter id: the one that it goes by.
     func append(
-        samples: [UInt8], audio: [UInt8], of row: PreparedRow.Content, id: String, row source: ManifestRow
+        samples: MDSEncodedRow, audio: MDSEncodedRow, of row: PreparedRow.Content, id: String, row source: ManifestRow
     ) throws {
-        try sampleBuilder.append(encoded: samples)
-        try audioBuilder.append(encoded: audio)
+        try sampleBuilder.append(samples)
+        try audioBuilder.append(audio)
         kept.add(row.counts)
         textBytes += row.textBytes
         text.add(row.text, id: id)
         rows.append(row: source.number, line: source.line)
     }
 
-    /// Writes the shard in hand to both directories, samples first. A shard that is there with the same bytes stays.
-    func close(_ state: ResumeState, input: JSONObject) throws {
-        let notes: JSONObject = ["rows": rows.json, "text": text.json]
-        for (writer, builder, notes) in [(samples, sampleBuilder, notes), (audio, audioBuilder, JSONObject())] {
-            let shard = try builder.finish()
-            let key = key(writer, number, state, input)
-            if let old = try writer.sidecar(number), old.key == key,
-                IngestCounts.Kept(json: .object(old.counts)) == kept, JSONValue.object(old.notes) == .object(notes),
-                old.shard.raw.xxh64 == shard.withBytes({ XXH64.hash($0).hexDigits }), isSound(old.shard, in: writer)
-            {
-                continue
+    /// Closes the shard in hand and begins to write it to both directories, samples first. A shard that is there with
+    /// the same bytes stays. Until `sealer.finish` returns, the writers are the sealer's.
+    ///
+    /// - Parameter before: called before the first of the two is written, on another thread.
+    func close(
+        _ state: ResumeState, input: JSONObject, through sealer: ShardSealer, before: @escaping () throws -> Void
+    ) throws {
+        let shards = [try sampleBuilder.finish(), try audioBuilder.finish()]
+        let notes: [JSONObject] = [["rows": rows.json, "text": text.json], [:]]
+        try sealer.seal(shards, as: number) { [self, number, kept] sealed in
+            try before()
+            for (writer, (shard, notes)) in zip([samples, audio], zip(sealed, notes)) {
+                let key = key(writer, number, state, input)
+                if let old = try writer.sidecar(number), old.key == key,
+                    IngestCounts.Kept(json: .object(old.counts)) == kept, JSONValue.object(old.notes) == .object(notes),
+                    old.shard.raw.xxh64 == shard.info.raw.xxh64, isSound(old.shard, in: writer)
+                {
+                    continue
+                }
+                try writer.write(shard, as: number, key: key, counts: kept.json, resume: state.json, notes: notes)
             }
-            try writer.write(
-                shard, as: number, key: key, counts: kept.json, resume: state.json, notes: notes)
         }
         number += 1
         kept = IngestCounts.Kept()

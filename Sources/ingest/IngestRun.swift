@@ -21,6 +21,8 @@ final class IngestRun {
     var counts = IngestCounts()
     var ids = SeenIDs()
     private var excludedCount = 0
+    /// The number of the shard that is being written.
+    private var closing: Int?
 
     /// Checks paths and options, surveys the manifest, opens the output. Writes nothing yet.
     init(_ options: IngestOptions, afterShard: @escaping (Int) throws -> Void = { _ in }) throws {
@@ -100,11 +102,30 @@ final class IngestRun {
         defer { progress.finish() }
         if counts.rows > 0 { progress.advance(by: Double(counts.rows)) }
         let first = output.number
+        let workers = WorkerPool(threads: options.workers)
+        let sealer = ShardSealer(workers: workers)
+        defer {
+            workers.shutDown()
+            sealer.shutDown()
+        }
+        do {
+            try readRows(reader, log, on: workers, sealer, progress)
+        } catch {
+            try sealer.finish()  // shards that were closed before the error stay
+            throw error
+        }
+        return output.number > first
+    }
+
+    private func readRows(
+        _ reader: ManifestReader, _ log: RejectLog, on workers: WorkerPool, _ sealer: ShardSealer,
+        _ progress: PipelineKit.Progress
+    ) throws {
         var fed = counts.rows
         var position = reader.position
         let (preparer, total) = (preparer, survey.rows)
         try orderedMap(
-            workers: options.workers,
+            on: workers, window: 4 * options.workers,
             next: {
                 try Interrupt.check()
                 guard fed < total, let row = try reader.next() else { return nil }
@@ -113,13 +134,14 @@ final class IngestRun {
             },
             transform: { try preparer.prepare($0) },
             drain: { row in
-                try take(row, behind: &position, log)
+                try take(row, behind: &position, log, sealer)
                 progress.advance()
             })
         guard position == survey.lastRow else { throw changed }
-        if !output.isEmpty { try close(at: survey.end, isFull: false, log) }
-        _ = try log.sync()
-        return output.number > first
+        if !output.isEmpty { try close(at: survey.end, isFull: false, log, sealer) }
+        _ = try log.mark()
+        try settle(sealer)
+        try log.sync()
     }
 
     private var changed: Failure {
@@ -129,7 +151,9 @@ final class IngestRun {
     }
 
     /// Gives a row its id and puts it where it belongs.
-    private func take(_ row: PreparedRow, behind position: inout ManifestPosition, _ log: RejectLog) throws {
+    private func take(
+        _ row: PreparedRow, behind position: inout ManifestPosition, _ log: RejectLog, _ sealer: ShardSealer
+    ) throws {
         let (id, isRenamed) = row.id.map { ids.assign($0) } ?? (nil, false)
         var outcome = row.outcome
         if let id, excluded.contains(id) {
@@ -146,10 +170,11 @@ final class IngestRun {
             let clips = try output.audio.configuration.encode(audio)
             if output.isTooLarge(clips) {
                 outcome = .rejected(
-                    Reject(.rowTooLarge, "\(clips.count) bytes of audio in one row"), seconds: content.counts.seconds)
+                    Reject(.rowTooLarge, "\(clips.byteCount) bytes of audio in one row"),
+                    seconds: content.counts.seconds)
             } else {
                 if output.isFull(for: clips, of: content) {
-                    try close(at: position, isFull: true, log)
+                    try close(at: position, isFull: true, log, sealer)
                 }
                 try output.append(samples: sample, audio: clips, of: content, id: id, row: row.row)
                 counts.kept.add(content.counts)
@@ -164,11 +189,21 @@ final class IngestRun {
         position = row.row.end
     }
 
-    private func close(at position: ManifestPosition, isFull: Bool, _ log: RejectLog) throws {
-        let state = ResumeState(position: position, rejects: try log.sync(), counts: counts, isFull: isFull)
-        let number = output.number
-        try output.close(state, input: input)
-        try afterShard(number)
+    private func close(
+        at position: ManifestPosition, isFull: Bool, _ log: RejectLog, _ sealer: ShardSealer
+    ) throws {
+        try settle(sealer)
+        let state = ResumeState(position: position, rejects: try log.mark(), counts: counts, isFull: isFull)
+        closing = output.number
+        // The sidecars vouch for the rejects too, so those come to the disk first.
+        try output.close(state, input: input, through: sealer) { try log.sync() }
+    }
+
+    /// Waits until the shard that was closed last is on the disk.
+    private func settle(_ sealer: ShardSealer) throws {
+        try sealer.finish()
+        if let number = closing { try afterShard(number) }
+        closing = nil
     }
 
     private func finish(resumed: Int) throws -> IngestSummary {

@@ -64,6 +64,6 @@ struct IngestSummary {
                 \(place)/audio, \(Progress.clock(seconds))
                 """)
         }
-        if wantsJSON { Console.print(json.pythonDump(ascii: false)) }
+        if wantsJSON { Console.print(json) }
     }
 }

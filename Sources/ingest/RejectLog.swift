@@ -58,11 +58,15 @@ final class RejectLog {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    /// Brings everything to the disk and says how much it is.
-    func sync() throws -> Mark {
+    /// Writes everything and says how much it is. It is on the disk only after `sync`.
+    func mark() throws -> Mark {
         try flush()
-        guard fsync(descriptor) == 0 else { throw FileError("sync", path) }
         return Mark(byteCount: byteCount, digest: hash.digest.hexDigits)
+    }
+
+    /// Brings what was written to the disk. The one method that another thread may call, beside the others.
+    func sync() throws {
+        guard fsync(descriptor) == 0 else { throw FileError("sync", path) }
     }
 
     /// The first bytes of an earlier run's file that end in each of `marks`, which rise: how many of them fit, and the

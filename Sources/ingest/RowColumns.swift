@@ -59,9 +59,11 @@ enum RowColumns {
     private static func entry(_ request: ClipRequest, _ clip: LoadedClip) -> JSONValue {
         var entry: JSONObject = [
             "role": request.isOut ? "out" : "in", "path": request.path.map(JSONValue.string) ?? .null,
-            "sample_rate": .int(clip.sampleRate), "channels": .int(clip.channels), "frames": .int(clip.frames),
-            "seconds": .double(clip.seconds), "container": .string(clip.container), "bytes": .int(clip.bytes.count),
-            "hash": .string(XXH64.hash(clip.bytes).hexDigits),
+            "sample_rate": .int(clip.content.sampleRate), "channels": .int(clip.content.channels),
+            "frames": .int(clip.content.frames),
+            "seconds": .double(clip.seconds), "container": .string(clip.content.container),
+            "bytes": .int(clip.bytes.count),
+            "hash": .string(clip.digest.hexDigits),
         ]
         if let offset = request.offset {
             entry["offset"] = .double(offset)

@@ -69,7 +69,7 @@ struct RowPreparer: Sendable {
                 }
             }
             let embedded = requests.reduce(0) { $0 + $1.embeddedBytes }
-            rowText.texts = parsed.turns.flatMap(\.texts)
+            rowText.texts = parsed.turns.filter { $0.role != .system }.flatMap(\.texts)
             rowText.count(sequence, seconds: loaded.map(\.seconds))
             prepared.outcome = .kept(
                 RowColumns.content(

@@ -8,6 +8,10 @@ struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "Shows what a WORK, a shard directory, a run, a checkpoint or a codec holds.",
+        usage: """
+            inspect <directory> [--sample <n> | --id <id> | --verify] [--plot <dir>] [--html <file>] [--json]
+            inspect <subcommand> …
+            """,
         discussion: """
             EXAMPLES
               inspect work                       what the whole WORK holds, and whether its parts belong together
@@ -20,8 +24,25 @@ struct InspectCommand: ParsableCommand {
               inspect runs/tiny                  losses beside chance and entropy
               inspect runs/tiny/final            the tensors of a checkpoint
               inspect work/codec --json          the same as JSON
+              inspect tokens work --id amal-00   each id of a sample: what it becomes, what is learnt and why
+              inspect grep كتاب work             the samples whose texts hold a word
+              inspect where work --row 17        which sample and shard a row of the manifest went to, and back
+              inspect diff work other            what differs; exit code 1 if something does
+              inspect repair work/codes          a lost index.json, made again
             """,
-        version: versionText())
+        version: versionText(),
+        subcommands: [
+            ShowCommand.self, TokensCommand.self, GrepCommand.self, WhereCommand.self, DiffCommand.self,
+            RepairCommand.self,
+        ], defaultSubcommand: ShowCommand.self)
+
+    static func main() { runMain(Self.self) }
+}
+
+/// `inspect DIRECTORY`: what it holds.
+struct ShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "What a directory holds. The word itself can be left out.")
 
     @Argument(help: "A WORK, one shard directory, a run, a checkpoint or a codec.")
     var directory: String
@@ -52,8 +73,6 @@ struct InspectCommand: ParsableCommand {
 
     @Flag(help: "Print one JSON object.")
     var json = false
-
-    static func main() { runMain(Self.self) }
 
     func validate() throws {
         if [sample != nil, id != nil, verify].count(where: { $0 }) > 1 {
@@ -102,7 +121,8 @@ struct InspectCommand: ParsableCommand {
         case .unfinishedShards:
             throw Failure(
                 .badData, "shards without an index.json: the stage that writes them has not finished",
-                at: directory.escapedForTerminal, remedy: "run that stage again; it goes on where it was")
+                at: directory.escapedForTerminal,
+                remedy: "run that stage again; if the index was lost, inspect repair makes it anew")
         case .run, .checkpoint, .codec:
             guard sample == nil, id == nil, !verify else {
                 throw Failure(

@@ -9,7 +9,7 @@ import PipelineKit
 struct CodeStage: ShardStage {
     let name = "tokenize"
     /// Raised whenever other bytes come out for the same input, options and codec; the golden digest test watches it.
-    static let outputVersion = 2
+    static let outputVersion = 3
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [
@@ -21,7 +21,6 @@ struct CodeStage: ShardStage {
     let options: JSONObject = [:]
 
     private let codec: any AudioCodec
-    private let resampler = PolyphaseResampler()
     /// Codes are small: 16 MiB hold those of ten hours.
     private let cache = ClipCache<RawCodes>(limitBytes: 16 << 20) { 2 * $0.values.count + 64 }
 
@@ -36,7 +35,7 @@ struct CodeStage: ShardStage {
         let clips = try StoredClip.clips(of: row).map { clip in
             do {
                 return try cache.value(of: clip.bytes) {
-                    try codec.encode(try clip.samples(at: codec.sampleRate, through: resampler))
+                    try codec.encode(try clip.samples(at: codec.sampleRate))
                 }
             } catch {
                 throw ClipFailure(clip: clip.number, error)

@@ -45,24 +45,46 @@ import Testing
         }
     }
 
-    @Test func `features of other audio are refused, not drawn`() throws {
+    @Test func `features of other audio are not drawn, and refused where nothing says that they are`() throws {
         try withTemporaryDirectory { directory in
             let work = try ExampleWork.copy(into: directory)
-            for name in ["features"] {
-                try FileManager.default.removeItem(atPath: "\(work)/\(name)")
-            }
+            try FileManager.default.removeItem(atPath: "\(work)/features")
             // The same samples, but each clip of another length.
             let reader = try MDSReader(directory: "\(work)/audio")
             let samples = try (0..<reader.sampleCount).map { number in
-                let clip = try AudioEncoder.wav(
-                    [Float](repeating: 0.1, count: 16_000), channels: 1, sampleRate: 16_000, source: "")
+                let tone = [Float](repeating: 0.1, count: 16_000)
+                let clip = try AudioEncoder.wav(tone, channels: 1, sampleRate: 16_000, source: "")
                 return AudioSample(try reader.row(number).string("id"), [(0, clip), (1, clip)])
             }
             try writeAudioDirectory("\(directory)/other", samples)
+            let other = try MDSReader(directory: "\(directory)/other")
             try featurize.run(["--input", "\(directory)/other", "--output", "\(work)/features"]).expecting(0)
+            let stale = try inspect.run([work, "--sample", "0"]).expecting(0).output
+            #expect(stale.contains("made from the clip: features/ is of other audio"))
+            let html = "\(directory)/p.html"
+            try inspect.run([work, "--html", html]).expecting(0)
+            let page = String(decoding: try bytes(html), as: UTF8.self)
+            #expect(page.contains("✗ features was made from other audio; run featurize again"))
+
+            // A record that was told to be of this audio.
+            let record = "\(work)/features/stage.json"
+            let text = String(decoding: try bytes(record), as: UTF8.self)
+            try AtomicFile.write(text.replacing(other.indexDigest, with: reader.indexDigest).utf8, to: record)
             let refused = try inspect.run([work, "--sample", "0"]).expecting(3)
             #expect(refused.errors.contains("features/ does not hold the log-mel of this clip"))
             #expect(refused.errors.contains("run featurize again"))
+        }
+    }
+
+    @Test func `directories that hold other samples are refused by name`() throws {
+        try withTemporaryDirectory { directory in
+            let work = try ExampleWork.copy(into: directory)
+            try FileManager.default.removeItem(atPath: "\(work)/codes")
+            try writeAudioDirectory("\(work)/codes", [AudioSample("someone else", [])])
+            for arguments in [[work, "--sample", "0"], [work, "--sample", "3"]] {
+                let refused = try inspect.run(arguments).expecting(3)
+                #expect(refused.errors.contains("run the stage of codes again"))
+            }
         }
     }
 

@@ -24,7 +24,7 @@ func naiveTransform(_ x: [(Double, Double)]) -> [(Double, Double)] {
         #expect(problem == nil, Comment(rawValue: problem ?? ""))
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5, 6, 8, 9, 10, 15, 16, 25, 30, 100, 200, 512])
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 16, 25, 30, 49, 100, 200, 441, 512])
     func `complex transforms equal the defining sum in every lane`(count: Int) {
         var generator = SeededGenerator(UInt64(count))
         let data = ComplexLanes.allocate(count), scratch = ComplexLanes.allocate(count)
@@ -48,7 +48,8 @@ func naiveTransform(_ x: [(Double, Double)]) -> [(Double, Double)] {
         }
     }
 
-    @Test(arguments: [2, 4, 6, 10, 30, 50, 400, 1_024]) func `real transforms equal the defining sum and invert`(
+    @Test(arguments: [2, 4, 6, 10, 14, 30, 50, 98, 400, 882, 1_024])
+    func `real transforms equal the defining sum and invert`(
         count: Int
     ) {
         let signal = Signal.noise(count, seed: UInt64(count))
@@ -77,6 +78,11 @@ func naiveTransform(_ x: [(Double, Double)]) -> [(Double, Double)] {
             (index % 2 == 0 ? data.real[index / 2][3] : data.imaginary[index / 2][3]) / Float(count / 2)
         }
         check("inverse \(count)", got: back, expected: signal.map(Double.init))
+    }
+
+    @Test func `lengths of other prime factors are told apart`() {
+        #expect([1, 2, 3, 5, 7, 49, 2_520].allSatisfy(ComplexTransform.isPlannable))
+        #expect(![11, 13, 22, 121, 442].contains(where: ComplexTransform.isPlannable))
     }
 
     @Test func `log10 is right from the floor to the loudest energy`() {

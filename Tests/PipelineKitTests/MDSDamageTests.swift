@@ -78,6 +78,21 @@ import Testing
         }
     }
 
+    @Test func `a raw size that the frame contradicts is refused before memory is taken for it`() throws {
+        try withCopy(of: "zstd") { directory in
+            let path = directory + "/index.json"
+            let text = try String(decoding: Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+            let size = try MDSReader(directory: directory).shards[0].raw.byteCount
+            let changed = text.replacingOccurrences(of: "\"bytes\": \(size)", with: "\"bytes\": 400000000")
+            #expect(changed != text)
+            try write(Array(changed.utf8), to: path)
+            let reader = try MDSReader(directory: directory, verifyHashes: false)
+            #expect { try reader.shard(0) } throws: {
+                Failure($0).what == "the zstd frame states \(size) bytes, the index says 400000000"
+            }
+        }
+    }
+
     /// The bytes of the first plain shard, changed, as an error of the reader.
     private func error(_ change: (inout [UInt8]) -> Void) throws -> Failure? {
         var result: Failure?
@@ -182,7 +197,7 @@ import Testing
         let configuration = MDSConfiguration(columns: columns, compression: .none)
         let sample: [UInt8] = [1, 0, 0, 0, 2, 0, 0, 0, 0x78, 1, 2]
         let builder = MDSShardBuilder(configuration: configuration)
-        try builder.append(encoded: sample)
+        try builder.append(MDSEncodedRow(bytes: sample))
         let sealed = try builder.finish().sealed(as: 0)
         try withTemporaryDirectory { directory in
             try write(sealed.withBytes { Array($0) }, to: directory + "/shard.00000.mds")

@@ -111,8 +111,8 @@ enum GoldenMDS {
         func close() throws { sealed.append(try builder.finish().sealed(as: sealed.count)) }
         for row in try GoldenMDS.rows() {
             let sample = try builder.configuration.encode(row)
-            if builder.isFull(for: sample.count) { try close() }
-            try builder.append(encoded: sample)
+            if builder.isFull(for: sample.byteCount) { try close() }
+            try builder.append(sample)
         }
         try close()
         #expect(sealed.count == 4)

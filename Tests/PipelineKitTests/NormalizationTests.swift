@@ -39,6 +39,7 @@ import Testing
         ("tatweel", "ـ\u{670} الرحمـ\u{670}ن", "ـ\u{670} الرحمـ\u{670}ن"),
         ("tatweel", "ـَ ـ", "ـَ "),
         ("tatweel", "١٤٤٥ هـ", "١٤٤٥ ه"),
+        ("tatweel,harakat=strip", "ـَ شيـَ\u{654}ا", " شيـ\u{654}ا"),
         // Harakat go; hamza, madda and the superscript alef stay.
         ("harakat=strip", "كَتَبَ مُدَرِّسٌ بًٍ\u{8F0}\u{8F1}\u{8F2}", "كتب مدرس ب"),
         ("harakat=strip", "ا\u{653}ا\u{654}\u{64E}ا\u{655}\u{650}", "ا\u{653}ا\u{654}ا\u{655}"),

@@ -46,8 +46,8 @@ import Testing
 }
 
 /// The resampler of the stages, held against what it promises.
-@Suite struct PolyphaseResamplerTests {
-    let resampler = PolyphaseResampler()
+@Suite struct FourierResamplerTests {
+    let resampler = FourierResampler()
     static let rates = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
     static let ratios = rates.flatMap { source in
         [16_000, 24_000].filter { $0 != source }.map { (source, $0) }
@@ -103,25 +103,61 @@ import Testing
         }
     }
 
-    @Test(arguments: ratios) func `every output is the naive sum, at the ends too`(source: Int, target: Int) {
+    /// The filter as it is defined, sample by sample, in Double.
+    private func naive(_ samples: [Float], from source: Int, to target: Int) throws -> [Float] {
         let divisor = greatestCommonDivisor(source, target)
-        let filter = PolyphaseFilter(up: target / divisor, down: source / divisor)
-        for count in [1, 7, 8, 9, 31, 1_000] {
+        let plan = try #require(ResamplingPlan(up: target / divisor, down: source / divisor))
+        func tap(_ time: Double) -> Double { ResamplingPlan.tap(at: time, reach: plan.reach, cutoff: plan.cutoff) }
+        let sum = (-2 * plan.reach...2 * plan.reach).reduce(0) { $0 + tap(Double($1) / 2) / 2 }
+        return (0..<FourierResampler.outputCount(samples.count, from: source, to: target)).map { n in
+            let time = Double(n) * Double(plan.down) / Double(plan.up)
+            let from = max(0, Int(time) - plan.reach), end = min(samples.count, Int(time) + plan.reach + 2)
+            guard from < end else { return 0 }
+            return Float((from..<end).reduce(0) { $0 + Double(samples[$1]) * tap(time - Double($1)) } / sum)
+        }
+    }
+
+    @Test(arguments: ratios) func `every output is the naive sum, at the ends too`(source: Int, target: Int) throws {
+        // 60,001 samples are more than the sixteen blocks that are converted together.
+        for count in [1, 7, 8, 9, 31, 1_000, 60_001] {
             let samples = Signal.noise(count, seed: UInt64(count))
             let got = resampler.resample(samples, from: source, to: target)
             #expect(got.count == (count * target + source - 1) / source)
-            let expected = got.indices.map { n -> Float in
-                let (place, phase) = (n * filter.down / filter.up, n * filter.down % filter.up)
-                var sum = 0.0
-                for tap in 0..<2 * filter.halfTaps {
-                    let input = place + 1 - filter.halfTaps + tap
-                    guard samples.indices.contains(input) else { continue }
-                    sum += Double(samples[input]) * Double(filter.taps[phase * 2 * filter.halfTaps + tap])
-                }
-                return Float(sum)
-            }
-            let problem = mismatch("\(source) to \(target)", got: got, expected: expected, tolerance: 2e-6)
+            let problem = mismatch(
+                "\(count), \(source) to \(target)", got: got, expected: try naive(samples, from: source, to: target),
+                tolerance: 4e-6)
             #expect(problem == nil, Comment(rawValue: problem ?? ""))
+        }
+    }
+
+    @Test func `the pieces in which a signal comes do not show`() throws {
+        let samples = Signal.noise(70_000, seed: 8)
+        let whole = resampler.resample(samples, from: 44_100, to: 16_000)
+        for piece in [1, 999, 16_384, 69_999] {
+            let stream = try #require(FourierResampler.stream(from: 44_100, to: 16_000, expectedCount: 0))
+            for start in stride(from: 0, to: samples.count, by: piece) {
+                samples[start..<min(start + piece, samples.count)].withUnsafeBufferPointer { stream.append($0) }
+            }
+            #expect(stream.finish() == whole, "pieces of \(piece)")
+        }
+    }
+
+    @Test func `silence stays silence and an impulse keeps its place`() {
+        for (source, target) in Self.ratios {
+            #expect(
+                resampler.resample([Float](repeating: 0, count: 5_000), from: source, to: target)
+                    .allSatisfy { $0 == 0 })
+            var impulse = [Float](repeating: 0, count: 3 * source / 10)
+            impulse[source / 10] = 1
+            let got = resampler.resample(impulse, from: source, to: target)
+            let peak = got.indices.max { abs(got[$0]) < abs(got[$1]) }
+            // The rates divide into tenths of a second, so the peak falls on a sample.
+            if source % 10 == 0, target % 10 == 0 { #expect(peak == target / 10, "\(source) to \(target)") }
+            // Linear phase: as far before the peak as behind it.
+            for distance in 1..<200 where source % 10 == 0 {
+                let (before, behind) = (got[target / 10 - distance], got[target / 10 + distance])
+                #expect(abs(before - behind) < 2e-6, "\(source) to \(target), \(distance)")
+            }
         }
     }
 

@@ -40,6 +40,34 @@ import Testing
         }
     }
 
+    @Test func `a sidecar that was changed anywhere is not believed`() throws {
+        try withTemporaryDirectory { directory in
+            let writer = try open(directory)
+            let written = try writer.write(
+                shard("a"), as: 0, key: "k", counts: ["clips": 3, "by": ["x": [1, 2]]], resume: ["offset": 5])
+            let path = directory + "/shard.00000.json"
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            for index in bytes.indices {
+                var changed = bytes
+                changed[index] ^= 1
+                try changed.write(to: URL(fileURLWithPath: path))
+                // White space between tokens may differ; what is read may not.
+                guard let sidecar = try writer.sidecar(0) else { continue }
+                #expect(sidecar.bytes == written.bytes, "byte \(index)")
+            }
+            // A document that is well formed and lies.
+            let text = String(decoding: bytes, as: UTF8.self)
+            for (old, new) in [
+                ("\"clips\": 3", "\"clips\": \"x\""), ("\"offset\": 5", "\"offset\": 50"), ("\"k\"", "\"l\""),
+            ] {
+                let lie = text.replacingOccurrences(of: old, with: new)
+                #expect(lie != text)
+                try Data(lie.utf8).write(to: URL(fileURLWithPath: path))
+                #expect(try writer.sidecar(0) == nil)
+            }
+        }
+    }
+
     @Test func `the output of another stage is never replaced`() throws {
         try withTemporaryDirectory { directory in
             try open(directory).write(shard("a"), as: 0, key: "k", counts: [:])

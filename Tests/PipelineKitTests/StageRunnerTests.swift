@@ -206,9 +206,19 @@ import Testing
             } throws: {
                 Failure($0) == Interrupted().failure
             }
-            // What was done before stays done.
+            // What was done before stays done, though it was not written yet when the sample behind it failed.
             let summary = try ToyStage().run(in: directory)
             #expect(summary.skipped == 3)
+        }
+        try withInput { directory in
+            for workers in [1, 8] {
+                #expect(throws: Failure.self) {
+                    try ToyStage(failing: ["2-0": Failure(.failed, "no memory")]).run(in: directory, workers: workers)
+                }
+                let done = try files(in: directory + "/features")
+                #expect(done["shard.00001.json"] != nil && done["shard.00002.json"] == nil)
+                try FileManager.default.removeItem(atPath: directory + "/features")
+            }
         }
     }
 
@@ -241,7 +251,10 @@ import Testing
             #expect { try ToyStage().run(in: directory) } throws: {
                 Failure($0).status == .badData && Failure($0).location == path
             }
-            #expect(try files(in: directory + "/features")["index.json"] == nil)
+            let done = try files(in: directory + "/features")
+            #expect(done["index.json"] == nil)
+            // The shards before it, whose samples were under way when it was read, are done.
+            #expect(done["shard.00001.json"] != nil && done["shard.00002.json"] == nil)
         }
     }
 

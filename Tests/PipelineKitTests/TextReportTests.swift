@@ -130,6 +130,8 @@ import Testing
         let silent = ConversationTurn(role: .assistant, items: [.audio])
         let spoken = ConversationTurn(role: .assistant, items: [.text("said"), .audio])
         #expect(try count([user, silent], [3, 2]) == [14, 5, 2])
+        let system = ConversationTurn(role: .system, items: [.text("be kind")])
+        #expect(try count([system, user, silent], [3, 2]) == [14, 5, 2])
         #expect(try count([user, spoken], [3, 2]) == [18, 4, 2])
         #expect(try count([user, silent, silent], [3, 2, 1]) == [14, 5, 3])
         #expect(try count([user, spoken], start: 5, [3, 2]) == [18, 0, 0])

@@ -157,4 +157,13 @@ import Testing
         }
         #expect(errors > 100, "seed \(seed)")
     }
+
+    @Test func `a samples record that is no JSON is named by its path`() throws {
+        try withTemporaryDirectory { directory in
+            try AtomicFile.write("{\"text\": ".utf8, to: directory + "/stage.json")
+            let failure = failure { try Tokenizer.load(samplesDirectory: directory) }
+            #expect(failure?.location == directory + "/stage.json")
+            #expect(failure?.status == .badData)
+        }
+    }
 }

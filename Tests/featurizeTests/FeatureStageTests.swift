@@ -26,7 +26,7 @@ import Testing
     /// What a clip's features are by definition, chunk by chunk.
     private func expected(_ clip: [UInt8], bins: Int) throws -> [LogMel.Chunk] {
         let decoder = try AudioDecoder(bytes: clip, source: "test")
-        let samples = PolyphaseResampler().resample(
+        let samples = FourierResampler().resample(
             try decoder.decodeMono(), from: decoder.info.sampleRate, to: 16_000)
         return LogMel.chunkRanges(samples: samples.count).map { LogMel(binCount: bins).chunk(samples[$0]) }
     }
@@ -65,20 +65,48 @@ import Testing
     }
 
     @Test func `one sample at any rate gives one frame and its tail`() throws {
-        let clip = try flac(1, rate: 16_000, seed: 1)
-        let (_, shape, offsets, lengths) = try columns(
-            FeatureStage(melBins: 80).process(AudioSample("a", [(0, clip)]).row))
-        #expect(shape == [80, 3] && offsets == [0, 3] && lengths == [1])
+        for rate in [8_000, 16_000, 44_100, 48_000] {
+            let clip = try flac(1, rate: rate, seed: 1)
+            let (_, shape, offsets, lengths) = try columns(
+                FeatureStage(melBins: 80).process(AudioSample("a", [(0, clip)]).row))
+            #expect(shape == [80, 3] && offsets == [0, 3] && lengths == [1], "\(rate)")
+        }
     }
 
-    @Test func `the bytes of the output are those of version 2`() throws {
+    @Test(arguments: [16_000, 44_100, 48_000]) func `30 s are one chunk, a sample more is two`(rate: Int) throws {
+        for (more, expected) in [(0, [3_000]), (1, [3_000, 1])] as [(Int, [Int32])] {
+            let clip = try flac(30 * rate + more, rate: rate, seed: 6)
+            let (_, shape, offsets, lengths) = try columns(
+                FeatureStage(melBins: 80).process(AudioSample("a", [(0, clip)]).row))
+            #expect(lengths == expected, "\(rate), \(more)")
+            #expect(shape == [80, more == 0 ? 3_000 : 3_003] && offsets.count == expected.count + 1)
+        }
+    }
+
+    @Test(arguments: [16_000, 44_100, 48_000]) func `silence is at the floor, and an offset is a line at 0 Hz`(
+        rate: Int
+    ) throws {
+        func features(_ value: Int32) throws -> [Float16] {
+            let samples = [Int32](repeating: value << 16, count: rate)
+            let clip = try AudioEncoder.flac(samples, bits: 16, channels: 1, sampleRate: rate, source: "test")
+            return try columns(FeatureStage(melBins: 80).process(AudioSample("a", [(0, clip)]).row)).features
+        }
+        #expect(try features(0).allSatisfy { $0 == -1.5 })
+        let offset = try features(8_000)
+        // In the middle of the clip, away from its edges: 0 Hz itself is in no mel bin, its leakage in the lowest only.
+        let frames = 102, middle = (0..<80).map { Float(offset[$0 * frames + 50]) }
+        let largest = offset.max().map { Float($0) } ?? 0
+        #expect(middle[0] > largest - 1 && middle[20...].allSatisfy { abs($0 - largest + 2) < 2e-3 }, "\(rate)")
+    }
+
+    @Test func `the bytes of the output are those of version 3`() throws {
         let clips = [try flac(20_000, rate: 16_000, seed: 4), try flac(30_000, channels: 2, rate: 44_100, seed: 5)]
         let stage = FeatureStage(melBins: 128)
         let output = try stage.process(AudioSample("golden", clips.map { (0, $0) }).row)
         let encoded = try MDSConfiguration(columns: stage.columns, compression: .none).encode(output)
         // A change of this digest is a change of what users have on disk: raise FeatureStage.outputVersion with it.
-        #expect(stage.outputVersion == 2)
-        #expect(XXH64.hash(encoded).hexDigits == "82df4fd6866d1ec5")
+        #expect(stage.outputVersion == 3)
+        #expect(XXH64.hash(encoded.bytes).hexDigits == "8cb37110c3894bc2")
     }
 
     @Test func `the number of workers does not show`() throws {

@@ -26,9 +26,29 @@ import Testing
                 try load(harness, .base64(Data(bytes).base64EncodedString())),
             ] {
                 #expect(clip.bytes == bytes)
-                #expect(clip.frames == 10_000 && clip.sampleRate == 8_000 && clip.channels == 1)
-                #expect(clip.seconds == 1.25 && clip.container == "wav")
+                #expect(clip.content.frames == 10_000 && clip.content.sampleRate == 8_000 && clip.content.channels == 1)
+                #expect(clip.seconds == 1.25 && clip.content.container == "wav")
             }
+        }
+    }
+
+    @Test func `a file that comes again is told alike, another of the same size is not`() throws {
+        try IngestHarness.run { harness in
+            let loader = ClipLoader(
+                root: try AudioRoot(directory: harness.directory, isFence: false), minDuration: 0.1, maxDuration: 30)
+            func load(_ name: String) throws -> LoadedClip {
+                try loader.load(ClipRequest(source: .path(name), isOut: false))
+            }
+            try harness.write(
+                AudioEncoder.wav16([Float](repeating: 0.5, count: 8_000), channels: 1, sampleRate: 8_000, source: "x"),
+                "loud.wav")
+            try harness.write(
+                AudioEncoder.wav16([Float](repeating: 0, count: 8_000), channels: 1, sampleRate: 8_000, source: "x"),
+                "silent.wav")
+            let first = try load("loud.wav"), second = try load("loud.wav")
+            #expect(first.digest == second.digest && first.digest == XXH64.hash(first.bytes))
+            #expect(second.content.frames == 8_000 && second.content.peak == 0.5)
+            for _ in 0..<2 { #expect(throws: Reject.self) { try load("silent.wav") } }
         }
     }
 
@@ -38,10 +58,10 @@ import Testing
             let all = try AudioDecoder(bytes: bytes, source: "a").decodeMono()
             for source in [ClipRequest.Source.path("a.wav"), .base64(Data(bytes).base64EncodedString())] {
                 let clip = try load(harness, source, offset: 0.5, duration: 0.75)
-                #expect(clip.container == "flac" && clip.frames == 12_000)
+                #expect(clip.content.container == "flac" && clip.content.frames == 12_000)
                 #expect(try AudioDecoder(bytes: clip.bytes, source: "s").decodeMono() == Array(all[8_000..<20_000]))
-                #expect(try load(harness, source, offset: 1.5).frames == 8_000)
-                #expect(try load(harness, source, offset: 0, duration: 2).frames == 32_000)
+                #expect(try load(harness, source, offset: 1.5).content.frames == 8_000)
+                #expect(try load(harness, source, offset: 0, duration: 2).content.frames == 32_000)
             }
         }
     }
@@ -51,7 +71,7 @@ import Testing
             let samples = IngestHarness.tone(seconds: 1, amplitude: 1.7)
             try harness.write(AudioEncoder.wav(samples, channels: 2, sampleRate: 8_000, source: "x"), "x.wav")
             let clip = try load(harness, .path("x.wav"), offset: 0.25, duration: 0.5)
-            #expect(clip.container == "wav" && clip.channels == 2 && clip.frames == 4_000)
+            #expect(clip.content.container == "wav" && clip.content.channels == 2 && clip.content.frames == 4_000)
             let got = try AudioDecoder(bytes: clip.bytes, source: "s").decodeInterleaved()
             #expect(got == Array(samples[4_000..<12_000]))
         }

@@ -57,7 +57,7 @@ import Testing
     @Test func `the font has every character that labels use`() throws {
         let labels =
             "0123456789.,:()+-/= clip in out waveform, peak dBFS silence log-mel bins codes codebooks frames colours from "
-            + "to as stored in features/ made from the clip: no features/ not in features/ none: neither audio/ nor "
+            + "to as stored in features/ made from the clip: no features/ not in features/ is of other audio none: neither audio/ nor "
             + "features/ has the clip 80 dB from black to light decoded seconds kHz Hz k7"
         #expect(PixelFont.covers(labels))
         #expect(!PixelFont.covers("ص"))

@@ -93,6 +93,20 @@ private func wave(_ clip: Int) throws -> [Float] {
         #expect(codec.codebooks == 8 && codec.codebookSize == 1_024)
     }
 
+    @Test func `a downsampling that no number holds is refused by its key`() throws {
+        var checkpoint = try Checkpoint()
+        let ratios = JSONValue.array(Array(repeating: 64, count: 8))
+        checkpoint.set("acoustic_model_config", "downsampling_ratios", to: ratios)
+        checkpoint.set("acoustic_model_config", "upsampling_ratios", to: ratios)
+        checkpoint.set("acoustic_model_config", "encoder_hidden_size", to: 1)
+        checkpoint.set("acoustic_model_config", "decoder_hidden_size", to: 1_024)
+        checkpoint.set("sample_rate", to: 1)
+        checkpoint.set("semantic_sample_rate", to: 384_000)
+        checkpoint.set("downsample_factor", to: 1)
+        let refusal = failure { try checkpoint.open() }
+        #expect(refusal?.what.hasPrefix("downsample_factor: ") == true, "\(String(describing: refusal))")
+    }
+
     @Test func `float16 and bfloat16 give the codes of the same weights as float32`() throws {
         let original = try Checkpoint()
         for type in ["F16", "BF16"] {

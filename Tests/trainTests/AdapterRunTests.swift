@@ -91,7 +91,9 @@ private struct Killed: Error {}
             #expect(config.adapter == adapter && config.lora?.modulesToSave == ["audio_decoder_proj.audio_lm_head"])
             let told = failure { try work.config("third", ["lora.r=4"], adapter: adapter) }
             #expect(told?.status == .badUsage && told?.what.hasPrefix("lora.r is not what adapter_config.json") == true)
-            #expect(throws: Never.self) { try work.config("third", ["lora.r=3"], adapter: adapter) }
+            for same in ["lora.r=3", "lora.modules_to_save=[audio_lm_head]", "lora.target_modules_mode=comprehensive"] {
+                #expect(throws: Never.self, "\(same)") { try work.config("third", [same], adapter: adapter) }
+            }
             let frozen = failure { try work.config("third", AdapterWork.lora + ["training.freeze=[heads]"]) }
             #expect(frozen?.what.contains("training.freeze beside an adapter") == true)
         }

@@ -139,7 +139,7 @@ private func refusal(_ yaml: String, _ overrides: String...) -> String? {
             let told = refusal(minimal, override)
             #expect(told?.hasSuffix("; choose a value in that range") == true, "\(override): \(told ?? "accepted")")
         }
-        #expect(refusal(minimal, "training.batch_size=0")?.contains("expected at least 1") == true)
+        #expect(refusal(minimal, "training.batch_size=0")?.contains("expected 1 to 2147483647") == true)
     }
 
     @Test func `a model that cannot be is refused`() {
@@ -229,5 +229,27 @@ private func refusal(_ yaml: String, _ overrides: String...) -> String? {
             let config = try TrainConfig(file: root + "/" + name)
             #expect(try TrainConfig(yaml: config.yaml, file: name) == config)
         }
+    }
+
+    @Test func `aliases, which can stand for a billion values, are refused by their line`() {
+        var bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
+        for (name, last) in zip("bcdefghi", "abcdefgh") {
+            bomb += "\(name): &\(name) [" + Array(repeating: "*\(last)", count: 9).joined(separator: ", ") + "]\n"
+        }
+        #expect(refusal(bomb)?.contains("c.yaml:2: not a config: an alias") == true)
+        #expect(refusal("? &a [x]\n: 1\n? *a\n: 2\n")?.contains("c.yaml:3: not a config: an alias") == true)
+        #expect(refusal(minimal, "training.seed=*a")?.contains("an alias") == true)
+        // An asterisk is one only where a value begins.
+        #expect(refusal(minimal, "data_path=work*2") == nil)
+        #expect(refusal(minimal, "data_path=\"*work\"") == nil)
+    }
+
+    @Test(arguments: [
+        "num_epochs", "max_steps", "batch_size", "max_batch_tokens", "gradient_accumulation_steps", "warmup_steps",
+        "save_steps", "eval_steps", "logging_steps", "save_total_limit",
+    ])
+    func `numbers whose products would overflow are refused`(key: String) {
+        #expect(refusal(minimal, "training.\(key)=9223372036854775807")?.contains("to 2147483647") == true)
+        #expect(refusal(minimal, "training.\(key)=2147483647") == nil)
     }
 }

@@ -107,6 +107,9 @@ private func order(_ sizes: [Int], seed: Int = 3, isShuffled: Bool = true) -> Sa
         #expect(plan.totalSteps(epochs: 3, maxSteps: 4) == 4)
         #expect(plan.totalSteps(epochs: 3, maxSteps: 100) == 6)
         #expect(plan.totalSteps(epochs: nil, maxSteps: 100) == 100)
+        // Neither counted epoch by epoch nor beyond what an Int holds.
+        #expect(plan.totalSteps(epochs: Int(Int32.max), maxSteps: nil) == 2 * Int(Int32.max))
+        #expect(plan.totalSteps(epochs: .max, maxSteps: nil) == .max)
     }
 }
 

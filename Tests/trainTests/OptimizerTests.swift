@@ -125,4 +125,37 @@ import Testing
             #expect(optimizer.stepCount == 0)
         }
     }
+
+    /// The state of a step as `save` writes it, with one change to its values or its step count.
+    private func damaged(_ name: String, value: Float, step: String = "1", _ path: String) throws -> Failure? {
+        let store = store()
+        var writer = SafetensorsWriter(metadata: [("format", "pt"), ("step", step)])
+        for entry in store.entries where entry.isTrained {
+            for suffix in [".m", ".v"] {
+                var values = [Float](repeating: 0.5, count: entry.count)
+                if entry.name + suffix == name { values[entry.count - 1] = value }
+                writer.add(entry.name + suffix, shape: entry.shape, values)
+            }
+        }
+        try writer.write(to: path)
+        let optimizer = AdamW(store, options: AdamW.Options())
+        let failure = failure { try optimizer.load(from: path) }
+        #expect((failure == nil) == (optimizer.stepCount == 1))
+        return failure
+    }
+
+    @Test func `moments that cannot be, and step counts, are refused`() throws {
+        try withTemporaryDirectory { directory in
+            let path = directory + "/optimizer.safetensors"
+            #expect(try damaged("", value: 0, path) == nil)
+            #expect(try damaged("norm.weight.m", value: -1, path) == nil)
+            for (name, value) in [("norm.weight.m", Float.nan), ("norm.weight.v", .infinity), ("norm.weight.v", -0.5)] {
+                let failure = try damaged(name, value: value, path)
+                #expect(failure?.status == .badData && failure?.location == "\(path): tensor '\(name)'")
+            }
+            for step in ["9223372036854775807", "-1", "x"] {
+                #expect(try damaged("", value: 0, step: step, path)?.status == .badData)
+            }
+        }
+    }
 }

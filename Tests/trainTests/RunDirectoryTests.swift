@@ -20,7 +20,7 @@ private func data(_ digest: String, codes: [String] = ["c0", "c1"]) -> DataFinge
 
 private func state(step: Int) -> TrainerState {
     TrainerState(
-        step: step, totalSteps: 4, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
+        step: step, totalSteps: 12, epoch: 0, stepInEpoch: step, seed: 0, configDigest: "c", data: data("d0"),
         validationBy: .id, owesEvaluation: false, threads: 2, windowTokens: 5, windowSeconds: 0.25,
         best: BestCheckpoint(step: 2, validationLoss: 1.25))
 }
@@ -239,14 +239,13 @@ private func start(
                 default: training.evalSteps = value
                 }
             }
-            return CheckpointRoom(
-                training, bytesPerCheckpoint: 1, steps: 100, evaluates: true, present: present
-            ).added
+            let model = try SmallModel.config(tower: false)
+            let tensors = HiggsModel.tensors(model, parts: .everything, files: nil)
+            let room = CheckpointRoom(
+                training, tensors: tensors, isAdapter: false, steps: 100, evaluates: true, present: present)
+            #expect(room.bytesPerCheckpoint == 12 * model.parameterShapes.reduce(0) { $0 + $1.1.reduce(1, *) })
+            return room.added
         }
-        let small = try SmallModel.config(tower: true)
-        let tensors = HiggsModel.tensors(small, parts: TrainedParts(), files: nil)
-        let bytes = CheckpointRoom.bytesPerCheckpoint(tensors, savesAdapter: false)
-        #expect(bytes == HiggsModel(config: small, seed: 1).checkpointBytes)
         // Steps 10 … 90 and final/; with evaluations the best one beside them.
         #expect(try added(0, "save=10", "eval=none", "limit=none") == 10)
         #expect(try added(4, "save=10", "eval=none", "limit=none") == 6)
@@ -255,6 +254,23 @@ private func start(
         #expect(try added(0, "save=10", "eval=5", "limit=2") == 4)
         #expect(try added(0, "save=none", "eval=none", "limit=none") == 1)
         #expect(try added(9, "save=10", "eval=none", "limit=2") == 1)
+    }
+
+    @Test func `a checkpoint takes its weights in their types, or the adapter alone`() {
+        let frozen = TensorPlan(
+            key: .textEmbedding, name: "a", shape: [10, 10], isTrained: false, storedType: .bfloat16, mapped: nil)
+        let trained = TensorPlan(key: .finalNorm, name: "b", shape: [10], isTrained: true)
+        let narrow = TensorPlan(
+            key: .audioHead, name: "c", shape: [2, 10], isTrained: true, storedType: .bfloat16, mapped: nil)
+        func bytes(isAdapter: Bool) -> Int? {
+            (try? config().training).map {
+                CheckpointRoom(
+                    $0, tensors: [frozen, trained, narrow], isAdapter: isAdapter, steps: 1, evaluates: false, present: 0
+                ).bytesPerCheckpoint
+            }
+        }
+        #expect(bytes(isAdapter: false) == 200 + 10 * (4 + 8) + 20 * (2 + 12))
+        #expect(bytes(isAdapter: true) == 10 * (4 + 8) + 20 * (2 + 12))
     }
 
     @Test func `a trainer state reads back, and a damaged one says what is missing`() throws {

@@ -119,6 +119,31 @@ private let evaluating = [
         }
     }
 
+    @Test func `a checkpoint whose parts are of different steps is refused`() throws {
+        try withTemporaryDirectory { root in
+            let work = SyntheticWork(rows: 4, rowsPerShard: 4)
+            try work.write(to: root + "/work")
+            let run = root + "/run"
+            let config = try work.config(
+                work: root + "/work", run: run, ["training.max_steps=3", "training.save_steps=1"])
+            #expect(throws: Killed.self) {
+                try train(config, hooks: TrainRun.Hooks(stepDone: { if $0 == 1 { throw Killed() } }))
+            }
+            let last = try #require(CheckpointName.all(in: run).last)
+            let path = "\(run)/\(last.name)/\(TrainerState.fileName)"
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            let cases = [(3, "it is of step 3, the optimizer beside it of step \(last.step)"), (9, "step 9 of 3")]
+            for (step, reason) in cases {
+                let changed = text.replacingOccurrences(of: "\"step\": \(last.step),", with: "\"step\": \(step),")
+                #expect(changed != text)
+                try Data(changed.utf8).write(to: URL(fileURLWithPath: path))
+                let failure = failure { try train(config, resumes: true) }
+                #expect(failure?.status == .badData && failure?.location == path, "\(String(describing: failure))")
+                #expect(failure?.what.contains(reason) == true)
+            }
+        }
+    }
+
     @Test func `a finished run is touched, and another config moves it aside`() throws {
         try withTemporaryDirectory { root in
             let work = SyntheticWork(rows: 4, rowsPerShard: 4)

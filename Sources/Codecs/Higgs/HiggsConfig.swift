@@ -88,6 +88,9 @@ extension HiggsConfig {
         let hop = self.acoustic.downsampling.reduce(1, *)
         let factor = try top.size("downsample_factor", 320)
         let ratio = Double(hop) / (Double(sampleRate) / Double(semanticRate)) / Double(factor)
+        guard ratio < 65_536 else {
+            throw top.wrong("downsample_factor", "one HuBERT frame of \(ratio.rounded()) would be kept")
+        }
         semanticDownsampling = max(1, Int(ratio))
 
         let bandwidths = try top.numbers("target_bandwidths", [0.5, 1, 1.5, 2, 4])

@@ -84,7 +84,7 @@ package struct FrameSample: Sendable {
         let row = try shard.row(sample, columns: ["id"] + StoredClip.columns)
         return try StoredClip.clips(of: row).map { clip in
             do {
-                let samples = try clip.samples(at: MelFrames.sampleRate, through: PolyphaseResampler())
+                let samples = try clip.samples(at: MelFrames.sampleRate)
                 return ClipFrames(
                     key: ClipKey(digest: XXH64.hash(clip.bytes), byteCount: clip.bytes.count),
                     vectors: frames.stacked(samples))

@@ -5,7 +5,7 @@ import PipelineKit
 /// What the fit of a codec was made from. Equal ones make equal codecs.
 package struct FitIdentity: Sendable {
     /// Raised when other codebooks come out for the same audio and options.
-    static let version = 2
+    static let version = 3
 
     /// XXH64 of the audio directory's index.json.
     var inputDigest: String

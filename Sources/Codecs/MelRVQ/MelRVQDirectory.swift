@@ -81,13 +81,11 @@ package struct MelRVQDirectory {
         if !isPending(identity) { try AtomicFile.write(pendingRecord(identity), to: pendingPath) }
     }
 
-    /// Checks that there is room for a codec that is fitted to a sample.
-    ///
-    /// - Parameter codebookSize: nil: as the fit chooses.
+    /// Checks that there is room for a codec of this size, or of the one that a fit would choose.
     /// - Throws: `Failure`, `FileError`.
-    package func checkRoom(codebookSize: Int?, for sample: FrameSample) throws {
-        let size = codebookSize ?? MelRVQFit.automaticSize(frames: sample.frames)
-        let bytes = MelRVQFit.codebooks * size * MelFrames.width * MemoryLayout<Float>.size
+    package func checkRoom(codebookSize: Int?, sample: FrameSample) throws {
+        let codebookSize = codebookSize ?? MelRVQFit.automaticSize(frames: sample.frames)
+        let bytes = MelRVQFit.codebooks * codebookSize * MelFrames.width * MemoryLayout<Float>.size
         try FreeSpace.check(path, holds: bytes + 65_536, of: "the codec", remedy: "choose another --output")
     }
 

@@ -72,10 +72,22 @@ extension AudioDecoder {
     /// - Throws: `AudioError`: tooLong, damaged, truncated, empty, nonFinite; `FileError` where the disk fails.
     public func decodeMono(maximumFrames: Int? = nil) throws -> [Float] {
         var mono: [Float] = []
-        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
-            appendMean(of: block, channels: info.channels, to: &mono)
-        }
+        mono.reserveCapacity(expectedFrames)
+        try decodeMonoBlocks(maximumFrames: maximumFrames) { mono.append(contentsOf: $0) }
         return mono
+    }
+
+    /// Decodes to the end, averages the channels and converts to `rate`, block by block. // (S)
+    ///
+    /// - Throws: as `decodeMono`.
+    public func decodeMono(at rate: Int) throws -> [Float] {
+        guard rate != info.sampleRate else { return try decodeMono() }
+        let stream = FourierResampler.stream(from: info.sampleRate, to: rate, expectedCount: expectedFrames)
+        guard let stream else {
+            return FourierResampler().resample(try decodeMono(), from: info.sampleRate, to: rate)
+        }
+        try decodeMonoBlocks(maximumFrames: nil) { stream.append($0) }
+        return stream.finish()
     }
 
     /// Decodes to the end without keeping anything.
@@ -84,14 +96,44 @@ extension AudioDecoder {
     ///   later stage works on (antiphase channels are silence to it).
     /// - Throws: as `decodeMono`.
     public func survey(maximumFrames: Int? = nil) throws -> (frames: Int, peak: Float) {
-        var peak: Float = 0
-        var mono: [Float] = []
-        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
-            mono.removeAll(keepingCapacity: true)
-            appendMean(of: block, channels: info.channels, to: &mono)
-            peak = mono.withUnsafeBufferPointer { max(peak, Float(bitPattern: Float.largestMagnitude($0))) }
+        var peak: UInt32 = 0
+        try decodeMonoBlocks(maximumFrames: maximumFrames) { peak = max(peak, Float.largestMagnitude($0)) }
+        return (position, Float(bitPattern: peak))
+    }
+
+    /// Frames to make room for: what the header claims, but never much on its word alone.
+    private var expectedFrames: Int { max(0, min(info.claimedFrames ?? 0, 1 << 21)) }
+
+    /// Decodes to the end; `body` gets the average of the channels, block by block.
+    private func decodeMonoBlocks(
+        maximumFrames: Int?, _ body: (UnsafeBufferPointer<Float>) throws -> Void
+    ) throws {
+        let channels = info.channels
+        guard channels > 1 else {
+            return try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames), body)
         }
-        return (position, peak)
+        let mono = UnsafeMutablePointer<Float>.allocate(capacity: Self.blockSamples / channels)
+        defer { mono.deallocate() }
+        try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
+            Self.average(block, channels: channels, into: mono)
+            try body(UnsafeBufferPointer(start: mono, count: block.count / channels))
+        }
+    }
+
+    /// The mean of each frame's channels: their sum from the first on, divided by their number.
+    private static func average(
+        _ block: UnsafeBufferPointer<Float>, channels: Int, into mono: UnsafeMutablePointer<Float>
+    ) {
+        if channels == 2 {  // by itself, because a loop over two channels does not become vectors
+            for frame in 0..<block.count / 2 { mono[frame] = (block[2 * frame] + block[2 * frame + 1]) * 0.5 }
+            return
+        }
+        let scale = Float(channels)
+        for frame in 0..<block.count / channels {
+            var sum: Float = 0
+            for channel in 0..<channels { sum += block[frame * channels + channel] }
+            mono[frame] = sum / scale
+        }
     }
 
     /// Decodes to the end, interleaved. // (S, channels)
@@ -220,18 +262,4 @@ extension Int32: DecodedSample {
     }
 
     static func firstNonFinite(_ samples: UnsafeBufferPointer<Int32>) -> Int? { nil }
-}
-
-/// Appends the mean of each frame's channels: their sum from the first on, divided by their number.
-private func appendMean(of block: UnsafeBufferPointer<Float>, channels: Int, to mono: inout [Float]) {
-    if channels == 1 {
-        mono.append(contentsOf: block)
-        return
-    }
-    let scale = Float(channels)
-    for frame in 0..<block.count / channels {
-        var sum: Float = 0
-        for channel in 0..<channels { sum += block[frame * channels + channel] }
-        mono.append(sum / scale)
-    }
 }

@@ -74,6 +74,16 @@ public enum AudioEncoder {
         }
     }
 
+    /// Ogg Vorbis at libsndfile's own quality. Lossy: for measurements, not for data.
+    public static func vorbis(_ samples: [Float], channels: Int, sampleRate: Int, source: String) throws -> [UInt8] {
+        try encode(samples.count, SF_FORMAT_OGG | SF_FORMAT_VORBIS, channels, sampleRate, source) { file in
+            // libvorbis takes memory for all that it is given at once.
+            stride(from: 0, to: samples.count, by: 4_096 * channels).reduce(0) { written, start in
+                written + file.write(Array(samples[start..<min(start + 4_096 * channels, samples.count)]))
+            }
+        }
+    }
+
     /// Encodes in any format that libsndfile writes.
     static func encode(
         _ sampleCount: Int, _ format: Int, _ channels: Int, _ sampleRate: Int, _ source: String,

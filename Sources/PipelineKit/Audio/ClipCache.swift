@@ -37,7 +37,12 @@ public final class ClipCache<Value: Sendable>: @unchecked Sendable {
     /// The result for a clip: the kept one, or what `compute` makes of it. While one thread computes it, others that want
     /// the same clip wait. An error is not kept.
     public func value(of bytes: ArraySlice<UInt8>, compute: () throws -> Value) throws -> Value {
-        let key = Key(digest: XXH64.hash(bytes), byteCount: bytes.count)
+        try value(digest: XXH64.hash(bytes), byteCount: bytes.count, compute: compute)
+    }
+
+    /// The same for a clip whose XXH64 is known.
+    public func value(digest: UInt64, byteCount: Int, compute: () throws -> Value) throws -> Value {
+        let key = Key(digest: digest, byteCount: byteCount)
         if let kept = keptOrClaimed(key) { return kept }
         do {
             let value = try compute()

@@ -1,5 +1,5 @@
-// The door to sample rate conversion, and libsamplerate (0.2) behind it: for odd ratios, and as the judge of the polyphase
-// resampler (PolyphaseResampler.swift), which the stages use.
+// The door to sample rate conversion, and libsamplerate (0.2) behind it: for odd ratios, and as the judge of the resampler
+// that the stages use (FourierResampler.swift).
 
 import CSamplerate
 

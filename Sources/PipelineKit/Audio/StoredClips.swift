@@ -53,8 +53,7 @@ extension StoredClip {
     ///
     /// - Throws: `AudioError` without a source: the caller knows shard, sample and number. There is no bound on the length;
     ///   ingest has seen to that.
-    public func samples(at rate: Int, through resampler: some Resampler) throws -> [Float] {
-        let decoder = try AudioDecoder(bytes: bytes, source: "")
-        return resampler.resample(try decoder.decodeMono(), from: decoder.info.sampleRate, to: rate)
+    public func samples(at rate: Int) throws -> [Float] {
+        try AudioDecoder(bytes: bytes, source: "").decodeMono(at: rate)
     }
 }

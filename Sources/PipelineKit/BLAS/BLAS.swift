@@ -2,6 +2,7 @@
 // Everything that multiplies matrices goes through `matmul`; nothing else calls cblas.
 
 import COpenBLAS
+import Foundation
 
 /// Settings of the linear algebra library.
 public enum BLAS {
@@ -9,6 +10,13 @@ public enum BLAS {
     public static func setThreads(_ count: Int) {
         precondition(count >= 1, "BLAS needs a thread")
         openblas_set_num_threads(Int32(count))
+    }
+
+    /// Ends the threads that OpenBLAS starts as soon as it is loaded, and that burn a tenth of a second waiting for work
+    /// before they sleep. It starts them anew for a product that wants them. Not every build of it has the switch.
+    static func endIdleThreads() {
+        guard let address = dlsym(nil, "blas_thread_shutdown_") else { return }
+        _ = unsafeBitCast(address, to: (@convention(c) () -> Int32).self)()
     }
 
     /// How many threads one product may use now.

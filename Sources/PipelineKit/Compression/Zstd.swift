@@ -20,15 +20,27 @@ public enum Zstd {
 
     /// One frame that states its content size: the bytes that `zstd.compress(data, level)` gives in Python.
     public static func compress(_ bytes: UnsafeRawBufferPointer, level: Int) throws -> [UInt8] {
-        precondition(levels.contains(level), "zstd levels are 1 to 19")
-        return try Context.compressors.withOne { context in
-            try [UInt8](unsafeUninitializedCapacity: ZSTD_compressBound(bytes.count)) { buffer, count in
-                let size = ZSTD_compressCCtx(
-                    context.pointer, buffer.baseAddress, buffer.count, bytes.baseAddress, bytes.count, Int32(level))
-                if let reason = failure(size) { throw CompressionError("zstd cannot compress: \(reason)") }
-                count = size
-            }
+        try [UInt8](unsafeUninitializedCapacity: ZSTD_compressBound(bytes.count)) { buffer, count in
+            count = try compress(bytes, into: UnsafeMutableRawBufferPointer(buffer), level: level)
         }
+    }
+
+    /// The same, outside of Swift's arrays.
+    static func frame(of bytes: UnsafeRawBufferPointer, level: Int) throws -> RawBytes {
+        let memory = try RawMemory(byteCount: ZSTD_compressBound(bytes.count))
+        return RawBytes(memory, 0..<(try compress(bytes, into: memory.bytes, level: level)))
+    }
+
+    private static func compress(
+        _ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, level: Int
+    ) throws -> Int {
+        precondition(levels.contains(level), "zstd levels are 1 to 19")
+        let size = try Context.compressors.withOne { context in
+            ZSTD_compressCCtx(
+                context.pointer, output.baseAddress, output.count, bytes.baseAddress, bytes.count, Int32(level))
+        }
+        if let reason = failure(size) { throw CompressionError("zstd cannot compress: \(reason)") }
+        return size
     }
 
     /// Fills `output` with the content of the one frame that `frame` is.
@@ -50,6 +62,13 @@ public enum Zstd {
         guard size == output.count else {
             throw CompressionError("the zstd frame holds \(size) bytes, expected \(output.count)")
         }
+    }
+
+    /// The content size that a frame states in its header; nil where it states none or is no frame.
+    public static func statedContent(of frame: UnsafeRawBufferPointer) -> Int? {
+        // The two largest numbers stand for no size and no frame.
+        let size = ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+        return size > UInt64(Int.max) ? nil : Int(size)
     }
 
     /// The most bytes that a frame of `frameBytes` can hold: a block of 128 KiB takes at least 4 bytes (RFC 8878, 3.1.1.2).

@@ -14,6 +14,7 @@ public func runMain<Command: ParsableCommand>(_ command: Command.Type) -> Never 
     // Workers share the cores sample by sample, and a product that spread over them would sum in another order for another
     // number; what computes one thing at a time asks for more.
     BLAS.setThreads(1)
+    BLAS.endIdleThreads()
     do {
         var parsed = try command.parseAsRoot()
         try parsed.run()

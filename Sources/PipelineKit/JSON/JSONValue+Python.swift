@@ -8,9 +8,14 @@ extension JSONValue {
     ///   - sortKeys: sorts object keys by code point.
     ///   - ascii: escapes everything beyond ASCII, as `ensure_ascii=True` does; false keeps readable Arabic.
     public func pythonDump(sortKeys: Bool = false, ascii: Bool = true) -> String {
+        String(decoding: pythonBytes(sortKeys: sortKeys, ascii: ascii), as: UTF8.self)
+    }
+
+    /// The same in UTF-8.
+    func pythonBytes(sortKeys: Bool = false, ascii: Bool = true) -> [UInt8] {
         var text: [UInt8] = []
         write(to: &text, sortKeys: sortKeys, ascii: ascii, indent: nil, depth: 0)
-        return String(decoding: text, as: UTF8.self)
+        return text
     }
 
     /// The value over several lines, two spaces a level, keys in their order, non-ASCII characters as they are.

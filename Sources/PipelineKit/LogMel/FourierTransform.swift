@@ -1,5 +1,5 @@
-// Fourier transforms of any length 2^a · 3^b · 5^c, of sixteen frames at once: Stockham's self-sorting algorithm
-// (Van Loan, Computational Frameworks for the FFT, 1992, §1.7) with radices 4, 2, 3 and 5, real input folded into a complex
+// Fourier transforms of any length 2^a · 3^b · 5^c · 7^d, of sixteen frames at once: Stockham's self-sorting algorithm
+// (Van Loan, Computational Frameworks for the FFT, 1992, §1.7) with radices 4, 2, 3, 5 and 7, real input folded into a complex
 // transform of half the length. Nothing general: a length is planned once and used for millions of frames.
 
 import Foundation
@@ -25,8 +25,8 @@ struct ComplexTransform: Sendable {
         var stages: [Stage] = []
         var rest = count, stride = 1
         while rest > 1 {
-            guard let radix = [4, 5, 3, 2].first(where: { rest % $0 == 0 }) else {
-                preconditionFailure("\(count) has other prime factors than 2, 3 and 5")
+            guard let radix = [4, 5, 7, 3, 2].first(where: { rest % $0 == 0 }) else {
+                preconditionFailure("\(count) has other prime factors than 2, 3, 5 and 7")
             }
             let butterflies = rest / radix
             let angles = (0..<butterflies).flatMap { p in
@@ -42,6 +42,13 @@ struct ComplexTransform: Sendable {
         self.stages = stages
     }
 
+    /// Whether a length has no other prime factors than 2, 3, 5 and 7.
+    static func isPlannable(_ count: Int) -> Bool {
+        var rest = count
+        for factor in [2, 3, 5, 7] { while rest > 1, rest % factor == 0 { rest /= factor } }
+        return rest == 1
+    }
+
     /// Transforms `data` in place, with `scratch` as second buffer; each holds `count` complex points. // (count)
     func run(_ data: ComplexLanes, scratch: ComplexLanes) {
         var (from, to) = (data, scratch)
@@ -50,7 +57,8 @@ struct ComplexTransform: Sendable {
             case 2: stage.radix2(from, to)
             case 3: stage.radix3(from, to)
             case 4: stage.radix4(from, to)
-            default: stage.radix5(from, to)
+            case 5: stage.radix5(from, to)
+            default: stage.radix7(from, to)
             }
             swap(&from, &to)
         }
@@ -175,6 +183,36 @@ extension ComplexTransform.Stage {
                 y[output + 2 * stride] = w.apply(twiddle + 1, to: real2 + turn2)
                 y[output + 3 * stride] = w.apply(twiddle + 2, to: real2 - turn2)
                 y[output + 4 * stride] = w.apply(twiddle + 3, to: real1 - turn1)
+            }
+        }
+    }
+
+    fileprivate func radix7(_ x: ComplexLanes, _ y: ComplexLanes) {
+        // cos and sin of 2πj/7, j = 1, 2, 3
+        let cosine1: Float = 0.623_489_801_859, cosine2: Float = -0.222_520_933_956
+        let cosine3: Float = -0.900_968_867_902
+        let sine1: Float = 0.781_831_482_468, sine2: Float = 0.974_927_912_182, sine3: Float = 0.433_883_739_118
+        withTwiddles { w in
+            forEach { input, apart, output, twiddle in
+                let a = x[input]
+                let b = x[input + apart], g = x[input + 6 * apart]
+                let c = x[input + 2 * apart], f = x[input + 5 * apart]
+                let d = x[input + 3 * apart], e = x[input + 4 * apart]
+                let sum1 = b + g, sum2 = c + f, sum3 = d + e
+                let turned1 = (b - g).turned, turned2 = (c - f).turned, turned3 = (d - e).turned
+                let real1 = a + sum1 * cosine1 + sum2 * cosine2 + sum3 * cosine3
+                let real2 = a + sum1 * cosine2 + sum2 * cosine3 + sum3 * cosine1
+                let real3 = a + sum1 * cosine3 + sum2 * cosine1 + sum3 * cosine2
+                let turn1 = turned1 * sine1 + turned2 * sine2 + turned3 * sine3
+                let turn2 = turned1 * sine2 - turned2 * sine3 - turned3 * sine1
+                let turn3 = turned1 * sine3 - turned2 * sine1 + turned3 * sine2
+                y[output] = a + sum1 + sum2 + sum3
+                y[output + stride] = w.apply(twiddle, to: real1 + turn1)
+                y[output + 2 * stride] = w.apply(twiddle + 1, to: real2 + turn2)
+                y[output + 3 * stride] = w.apply(twiddle + 2, to: real3 + turn3)
+                y[output + 4 * stride] = w.apply(twiddle + 3, to: real3 - turn3)
+                y[output + 5 * stride] = w.apply(twiddle + 4, to: real2 - turn2)
+                y[output + 6 * stride] = w.apply(twiddle + 5, to: real1 - turn1)
             }
         }
     }

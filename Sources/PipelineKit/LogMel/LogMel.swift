@@ -56,12 +56,12 @@ public struct LogMel: Sendable {
         var peak: Float = 0
         let values = [Float](unsafeUninitializedCapacity: binCount * frames) { output, initialized in
             initialized = binCount * frames
+            guard let target = output.baseAddress else { return }
             padded.withUnsafeBufferPointer { padded in
                 spectrum.forEachGroup(padded, frames: frames) { first, power in
                     filterBank.apply(to: power) { bin, energy in
                         let logarithm = energy.replacing(with: 1e-10, where: energy .< 1e-10).log10
-                        let row = bin * frames + first
-                        for lane in 0..<min(Lanes.scalarCount, frames - first) { output[row + lane] = logarithm[lane] }
+                        LaneRows.put(logarithm, at: target + (bin * frames + first), count: frames - first)
                     }
                 }
             }

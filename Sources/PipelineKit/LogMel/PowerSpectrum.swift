@@ -39,10 +39,10 @@ package struct PowerSpectrum: Sendable {
         }
         window.withUnsafeBufferPointer { window in
             for first in stride(from: 0, to: frames, by: Lanes.scalarCount) {
-                let start = base + first * hopSamples
+                LaneRows.load(base + first * hopSamples, apart: hopSamples, into: data, count: frameSamples)
                 for index in 0..<frameSamples / 2 {
-                    data.real[index] = gather(start + 2 * index) * window[2 * index]
-                    data.imaginary[index] = gather(start + 2 * index + 1) * window[2 * index + 1]
+                    data.real[index] *= window[2 * index]
+                    data.imaginary[index] *= window[2 * index + 1]
                 }
                 transform.forward(data, scratch: scratch)
                 for bin in 0..<transform.binCount {
@@ -51,13 +51,5 @@ package struct PowerSpectrum: Sendable {
                 body(first, UnsafePointer(scratch.real))
             }
         }
-    }
-
-    /// The sample at the same place in sixteen frames.
-    @inline(__always)
-    private func gather(_ sample: UnsafePointer<Float>) -> Lanes {
-        var result = Lanes()
-        for lane in 0..<Lanes.scalarCount { result[lane] = sample[lane * hopSamples] }
-        return result
     }
 }

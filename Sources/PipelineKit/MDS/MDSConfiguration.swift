@@ -91,26 +91,4 @@ public struct MDSConfiguration: Sendable, Equatable {
         }
         return MDSColumn(name: name, encoding: encoding)
     }
-
-    /// A row as the bytes of a sample: sizes of the variable columns, then the columns. May be called on any thread.
-    /// - Throws: `MDSError` if a column is missing, unknown, or does not fit its encoding.
-    public func encode(_ row: MDSRow) throws -> [UInt8] {
-        if let extra = row.values.first(where: { value in !columns.contains { same($0.name, value.column) } }) {
-            throw MDSError("the shard has no such column", column: extra.column)
-        }
-        var sizes: [UInt32] = []
-        var body: [UInt8] = []
-        for column in columns {
-            let start = body.count
-            try MDSError.adding(column: column.name) {
-                guard let value = row[column.name] else { throw MDSError("the row has no such column") }
-                try column.encoding.encode(value, into: &body)
-                guard body.count <= Self.largestShard else { throw MDSError("a row of more than 4 GiB") }
-            }
-            if column.fixedSize == nil { sizes.append(UInt32(body.count - start)) }
-        }
-        return sizes.withUnsafeBytes { Array($0) } + body
-    }
-
-    private func same(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 }

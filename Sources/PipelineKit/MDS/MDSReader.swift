@@ -85,6 +85,11 @@ public final class MDSReader: Sendable {
             guard info.raw.byteCount <= Zstd.largestContent(frameBytes: stored.count) else {
                 throw MDSError("\(stored.count) compressed bytes cannot hold \(info.raw.byteCount), as the index says")
             }
+            // Every writer's frames state their size. It is compared before memory is taken; that it is true, decompression
+            // proves.
+            if let stated = stored.withBytes({ Zstd.statedContent(of: $0) }), stated != info.raw.byteCount {
+                throw MDSError("the zstd frame states \(stated) bytes, the index says \(info.raw.byteCount)")
+            }
             let raw = try RawBytes(count: info.raw.byteCount)
             try stored.withBytes { try Zstd.decompress($0, into: raw.buffer) }
             try verify(raw, info.raw, "raw shard")

@@ -5,9 +5,14 @@
 public final class MDSShardBuilder {
     public let configuration: MDSConfiguration
     private let header: [UInt8]
-    /// Kept one by one and copied once: a single buffer would be copied each time that it grows.
-    private var samples: [[UInt8]] = []
-    private var samplesBytes = 0
+    /// The samples, one after another, behind room for what stands before them in the shard.
+    private var memory: RawMemory?
+    /// The ends of the samples, counted from the first one's start. // (n)
+    private var ends: [Int] = []
+    /// Bytes in front of the first sample, for the counts, the offsets and the header.
+    private var room = 0
+    /// Of the shard before: the next one is likely to be as large.
+    private var expectedBytes = 1 << 20
 
     public init(configuration: MDSConfiguration) {
         self.configuration = configuration
@@ -18,18 +23,20 @@ public final class MDSShardBuilder {
         self.init(configuration: MDSConfiguration(columns: columns, compression: compression, sizeLimit: sizeLimit))
     }
 
-    public var sampleCount: Int { samples.count }
+    public var sampleCount: Int { ends.count }
+
+    private var samplesBytes: Int { ends.last ?? 0 }
 
     /// The bytes of the raw shard as it stands: 4 + 4 · (n + 1), the configuration, the samples.
-    public var rawByteCount: Int { rawByteCount(samples: samples.count, bytes: samplesBytes) }
+    public var rawByteCount: Int { rawByteCount(samples: sampleCount, bytes: samplesBytes) }
 
     private func rawByteCount(samples count: Int, bytes: Int) -> Int { 8 + 4 * count + header.count + bytes }
 
     /// Whether the reference's writer would close the shard before a sample of `sampleBytes`. Never for a first sample,
     /// however large, and never without a size limit.
     public func isFull(for sampleBytes: Int) -> Bool {
-        guard let limit = configuration.sizeLimit, !samples.isEmpty else { return false }
-        return rawByteCount(samples: samples.count + 1, bytes: samplesBytes + sampleBytes) > limit
+        guard let limit = configuration.sizeLimit, !ends.isEmpty else { return false }
+        return rawByteCount(samples: sampleCount + 1, bytes: samplesBytes + sampleBytes) > limit
     }
 
     /// The size of a raw shard that held one sample of `sampleBytes` and no other.
@@ -37,44 +44,70 @@ public final class MDSShardBuilder {
 
     /// Adds a sample, encoded by the configuration. Whether the shard is full is the caller's question.
     /// - Throws: `MDSError` where the shard's 32-bit offsets would not reach.
-    public func append(encoded sample: [UInt8]) throws {
+    public func append(_ row: MDSEncodedRow) throws {
         guard
-            rawByteCount(samples: samples.count + 1, bytes: samplesBytes + sample.count)
+            rawByteCount(samples: sampleCount + 1, bytes: samplesBytes + row.byteCount)
                 <= MDSConfiguration.largestShard
         else { throw MDSError("a shard of more than \(MDSConfiguration.largestShard) bytes") }
-        samples.append(sample)
-        samplesBytes += sample.count
+        let memory = try memory(for: row.byteCount)
+        let start = room + samplesBytes
+        row.write(to: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[start..<start + row.byteCount]))
+        ends.append(samplesBytes + row.byteCount)
     }
 
     /// Encodes and adds a row.
-    public func append(_ row: MDSRow) throws {
-        try append(encoded: configuration.encode(row))
+    public func append(_ row: MDSRow) throws { try append(configuration.encode(row)) }
+
+    /// The memory, with room for one more sample and what it adds in front.
+    private func memory(for byteCount: Int) throws -> RawMemory {
+        let front = rawByteCount(samples: sampleCount + 1, bytes: 0)
+        if front > room {
+            // 64 KiB hold the offsets of 16,000 samples; a shard of more is moved now and then.
+            let wanted = max(64 << 10, 2 * front)
+            if let memory {
+                try memory.grow(to: memory.bytes.count + wanted - room)
+                let samples = UnsafeRawBufferPointer(rebasing: memory.bytes[room..<room + samplesBytes])
+                UnsafeMutableRawBufferPointer(rebasing: memory.bytes[wanted...]).copyMemory(from: samples)
+            }
+            room = wanted
+        }
+        let needed = room + samplesBytes + byteCount
+        guard let memory else {
+            let memory = try RawMemory(byteCount: max(needed, room + expectedBytes))
+            self.memory = memory
+            return memory
+        }
+        if needed > memory.bytes.count { try memory.grow(to: max(needed, 2 * memory.bytes.count)) }
+        return memory
     }
 
     /// The raw shard of the samples so far; the builder is empty afterwards.
     public func finish() throws -> MDSRawShard {
-        let content = try RawBytes(count: rawByteCount)
-        var filled = 0
+        let front = rawByteCount(samples: sampleCount, bytes: 0)
+        if memory == nil {  // a shard without samples
+            room = front
+            memory = try RawMemory(byteCount: front)
+        }
+        guard let memory else { preconditionFailure("a shard without memory") }
+        let range = room - front..<room + samplesBytes
+        var place = range.lowerBound
         func put(_ bytes: UnsafeRawBufferPointer) {
-            UnsafeMutableRawBufferPointer(rebasing: content.buffer[filled...]).copyMemory(from: bytes)
-            filled += bytes.count
+            UnsafeMutableRawBufferPointer(rebasing: memory.bytes[place...]).copyMemory(from: bytes)
+            place += bytes.count
         }
         func put(word: Int) { withUnsafeBytes(of: UInt32(word).littleEndian) { put($0) } }
-        put(word: samples.count)
-        var offset = 8 + 4 * samples.count + header.count
-        put(word: offset)
-        for sample in samples {
-            offset += sample.count
-            put(word: offset)
-        }
+        put(word: sampleCount)
+        put(word: front)
+        for end in ends { put(word: front + end) }
         header.withUnsafeBytes { put($0) }
-        for sample in samples { sample.withUnsafeBytes { put($0) } }
-        precondition(filled == content.count, "a shard of \(content.count) bytes was filled with \(filled)")
-        defer {
-            samples = []
-            samplesBytes = 0
-        }
-        return MDSRawShard(configuration: configuration, sampleCount: samples.count, content: content)
+        precondition(place == room, "a shard's head of \(front) bytes was filled with \(place - range.lowerBound)")
+        let shard = MDSRawShard(
+            configuration: configuration, sampleCount: sampleCount, content: RawBytes(memory, range))
+        expectedBytes = samplesBytes + samplesBytes / 8
+        self.memory = nil
+        ends = []
+        room = 0
+        return shard
     }
 }
 
@@ -97,15 +130,16 @@ public struct MDSRawShard: Sendable {
         let raw = MDSFileInfo(basename: name, byteCount: byteCount, xxh64: withBytes { XXH64.hash($0).hexDigits })
         guard let compression = configuration.compression else {
             let info = MDSShardInfo(configuration: configuration, raw: raw, zip: nil, sampleCount: sampleCount)
-            return MDSSealedShard(info: info, content: .raw(content))
+            return MDSSealedShard(info: info, content: content)
         }
         guard case .zstd(let level)? = ShardCompression(name: compression) else {
             preconditionFailure("shards are written plain or as zstd:N, not \(compression)")
         }
-        let frame = try withBytes { try Zstd.compress($0, level: level) }
-        let zip = MDSFileInfo(basename: name + ".zstd", byteCount: frame.count, xxh64: XXH64.hash(frame).hexDigits)
+        let frame = try withBytes { try Zstd.frame(of: $0, level: level) }
+        let zip = MDSFileInfo(
+            basename: name + ".zstd", byteCount: frame.count, xxh64: frame.withBytes { XXH64.hash($0).hexDigits })
         let info = MDSShardInfo(configuration: configuration, raw: raw, zip: zip, sampleCount: sampleCount)
-        return MDSSealedShard(info: info, content: .frame(frame))
+        return MDSSealedShard(info: info, content: frame)
     }
 
     /// `shard.00012`: five digits at least.
@@ -117,19 +151,11 @@ public struct MDSRawShard: Sendable {
 
 /// A shard's file content and index entry.
 public struct MDSSealedShard: Sendable {
-    enum Content: Sendable {
-        case raw(RawBytes)
-        case frame([UInt8])
-    }
-
     public let info: MDSShardInfo
-    let content: Content
+    let content: RawBytes
 
     /// The bytes of the file `info.stored`.
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        switch content {
-        case .raw(let raw): try raw.withBytes(body)
-        case .frame(let frame): try frame.withUnsafeBytes { try body($0) }
-        }
+        try content.withBytes(body)
     }
 }

@@ -1,44 +1,52 @@
 // Values to bytes and back, encoding by encoding (mosaicml-streaming 0.13, format/mds/encodings.py).
 
+/// A value as it is stored: a few bytes of its own, then bytes that the value has already.
+struct MDSStoredValue: Sendable {
+    var head: [UInt8] = []
+    var body: [UInt8] = []
+
+    var byteCount: Int { head.count + body.count }
+}
+
 extension MDSEncoding {
-    /// Appends the stored form of a value.
+    /// The stored form of a value; arrays and bytes are not copied.
     /// - Throws: `MDSError` if the value does not fit the encoding.
-    func encode(_ value: MDSValue, into output: inout [UInt8]) throws {
+    func stored(_ value: MDSValue) throws -> MDSStoredValue {
         switch (self, value) {
-        case (.str, .str(let text)): output += text.utf8
-        case (.bytes, .bytes(let bytes)): output += bytes
-        case (.json, .json(let value)): output += value.pythonDump().utf8
-        case (.int, .int(let value)): append(Int64(value), to: &output)
-        case (.scalar(let type), _): try encode(scalar: value, as: type, into: &output)
+        case (.str, .str(let text)): return MDSStoredValue(body: Array(text.utf8))
+        case (.bytes, .bytes(let bytes)): return MDSStoredValue(body: bytes)
+        case (.json, .json(let value)): return MDSStoredValue(body: value.pythonBytes())
+        case (.int, .int(let value)): return plain(Int64(value))
+        case (.scalar(let type), _): return try stored(scalar: value, as: type)
         case (.ndarray(let type, let shape), .ndarray(let array)):
-            try encode(array, type: type, shape: shape, into: &output)
+            return MDSStoredValue(head: try head(of: array, type: type, shape: shape), body: array.bytes)
         default: throw MDSError("cannot store \(value.kind) as \(name)")
         }
     }
 
-    private func append<T: BitwiseCopyable>(_ value: T, to output: inout [UInt8]) {
-        withUnsafeBytes(of: value) { output.append(contentsOf: $0) }
+    private func plain<T: BitwiseCopyable>(_ value: T) -> MDSStoredValue {
+        MDSStoredValue(head: withUnsafeBytes(of: value) { Array($0) })
     }
 
-    private func encode(scalar value: MDSValue, as type: ElementType, into output: inout [UInt8]) throws {
-        func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) throws {
+    private func stored(scalar value: MDSValue, as type: ElementType) throws -> MDSStoredValue {
+        func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) throws -> MDSStoredValue {
             guard case .int(let value) = value, let exact = T(exactly: value) else {
                 throw MDSError("cannot store \(value.kind) as \(name)\(detail(value))")
             }
-            append(exact, to: &output)
+            return plain(exact)
         }
         switch (type, value) {
-        case (.uint8, _): try integer(UInt8.self)
-        case (.int8, _): try integer(Int8.self)
-        case (.uint16, _): try integer(UInt16.self)
-        case (.int16, _): try integer(Int16.self)
-        case (.uint32, _): try integer(UInt32.self)
-        case (.int32, _): try integer(Int32.self)
-        case (.int64, _): try integer(Int64.self)
-        case (.uint64, .uint64(let value)): append(value, to: &output)
-        case (.float16, .float32(let value)): append(Float16(value), to: &output)
-        case (.float32, .float32(let value)): append(value, to: &output)
-        case (.float64, .float64(let value)): append(value, to: &output)
+        case (.uint8, _): return try integer(UInt8.self)
+        case (.int8, _): return try integer(Int8.self)
+        case (.uint16, _): return try integer(UInt16.self)
+        case (.int16, _): return try integer(Int16.self)
+        case (.uint32, _): return try integer(UInt32.self)
+        case (.int32, _): return try integer(Int32.self)
+        case (.int64, _): return try integer(Int64.self)
+        case (.uint64, .uint64(let value)): return plain(value)
+        case (.float16, .float32(let value)): return plain(Float16(value))
+        case (.float32, .float32(let value)): return plain(value)
+        case (.float64, .float64(let value)): return plain(value)
         default: throw MDSError("cannot store \(value.kind) as \(name)")
         }
     }
@@ -47,7 +55,8 @@ extension MDSEncoding {
         if case .int(let value) = value { ": \(value) is out of range" } else { "" }
     }
 
-    private func encode(_ array: NDArray, type: ElementType?, shape: [Int]?, into output: inout [UInt8]) throws {
+    /// What stands before an array's values: its type and shape, as far as the encoding does not name them.
+    private func head(of array: NDArray, type: ElementType?, shape: [Int]?) throws -> [UInt8] {
         guard let code = array.elementType.mdsCode else { throw MDSError("MDS has no arrays of \(array.elementType)") }
         if let type, type != array.elementType {
             throw MDSError("cannot store an array of \(array.elementType) as \(name)")
@@ -55,18 +64,18 @@ extension MDSEncoding {
         guard let largest = array.shape.max(), (array.shape.min() ?? 0) > 0 else {
             throw MDSError("cannot store an empty array of shape \(array.shape)")
         }
-        if type == nil { output.append(code) }
+        var head: [UInt8] = type == nil ? [code] : []
         if let shape {
             guard shape == array.shape else { throw MDSError("an array of shape \(array.shape), expected \(shape)") }
         } else {
             guard array.shape.count < 64 else { throw MDSError("an array of \(array.shape.count) axes, at most 63") }
             let width: Int = largest < 1 << 8 ? 0 : largest < 1 << 16 ? 1 : largest < 1 << 32 ? 2 : 3
-            output.append(UInt8(array.shape.count << 2 | width))
+            head.append(UInt8(array.shape.count << 2 | width))
             for dimension in array.shape {
-                withUnsafeBytes(of: UInt64(dimension).littleEndian) { output.append(contentsOf: $0.prefix(1 << width)) }
+                withUnsafeBytes(of: UInt64(dimension).littleEndian) { head.append(contentsOf: $0.prefix(1 << width)) }
             }
         }
-        output += array.bytes
+        return head
     }
 
     /// The value that bytes hold.

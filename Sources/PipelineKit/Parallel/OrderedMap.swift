@@ -1,9 +1,6 @@
 // Work in parallel, in order: several threads transform, one thread feeds and drains. Bounded: at most `window` inputs
 // are between feeding and draining, so memory does not grow with the work.
 
-import Foundation
-import Synchronization
-
 /// Transforms inputs on `workers` threads and drains the outputs in input order on the caller's thread.
 ///
 /// The first error in input order ends the work and is thrown: of the source, a transformation, or the sink. Outputs
@@ -23,18 +20,29 @@ public func orderedMap<Input: Sendable, Output: Sendable>(
     drain: (Output) throws -> Void
 ) throws {
     precondition(workers >= 1, "orderedMap needs a worker")
-    let pool = WorkerPool<Input, Output>(threads: workers, transform: transform)
+    let pool = WorkerPool(threads: workers)
     defer { pool.shutDown() }
-    let capacity = max(workers, window ?? workers * 4)
-    var fed = 0, drained = 0
+    try orderedMap(
+        on: pool, window: max(workers, window ?? workers * 4), next: next, transform: transform, drain: drain)
+}
+
+/// The same on threads that are there already and that others may be using.
+public func orderedMap<Input: Sendable, Output: Sendable>(
+    on pool: WorkerPool,
+    window: Int,
+    next: () throws -> Input?,
+    transform: @escaping @Sendable (Input) throws -> Output,
+    drain: (Output) throws -> Void
+) throws {
+    precondition(window >= 1, "a window holds an input")
+    var jobs = InFlight<Job<Output>>()
     var feedError: (any Error)?
     var isFeeding = true
-    while isFeeding || drained < fed {
-        while isFeeding, fed - drained < capacity {
+    while isFeeding || jobs.count > 0 {
+        while isFeeding, jobs.count < window {
             do {
                 if let input = try next() {
-                    pool.submit(input, as: fed)
-                    fed += 1
+                    jobs.append(pool.submit { try transform(input) })
                 } else {
                     isFeeding = false
                 }
@@ -43,87 +51,32 @@ public func orderedMap<Input: Sendable, Output: Sendable>(
                 isFeeding = false
             }
         }
-        if drained < fed {
-            let result = pool.take(drained)
-            drained += 1
-            try drain(result.get())
-        }
+        if let job = jobs.popFirst() { try drain(job.take()) }
     }
     if let feedError { throw feedError }
 }
 
-/// Threads that turn numbered inputs into numbered results.
-private final class WorkerPool<Input: Sendable, Output: Sendable>: @unchecked Sendable {
-    // Every field below is touched only with `condition` locked.
-    private let condition = NSCondition()
-    private var pending: [(number: Int, input: Input)] = []
-    private var pendingStart = 0
-    private var results: [Int: Result<Output, any Error>] = [:]
-    private var isStopping = false
-    private var running: Int
+/// What is under way, in order.
+struct InFlight<Element> {
+    private var elements: [Element?] = []
+    private var start = 0
 
-    init(threads: Int, transform: @escaping @Sendable (Input) throws -> Output) {
-        running = threads
-        for index in 0..<threads {
-            let thread = Thread { [self] in
-                while let (number, input) = wait() {
-                    let result = Result { try transform(input) }
-                    condition.lock()
-                    results[number] = result
-                    condition.broadcast()
-                    condition.unlock()
-                }
-                condition.lock()
-                running -= 1
-                condition.broadcast()
-                condition.unlock()
-            }
-            thread.name = "worker \(index)"
-            thread.stackSize = 8 << 20
-            thread.start()
+    var count: Int { elements.count - start }
+
+    mutating func append(_ element: Element) { elements.append(element) }
+
+    mutating func popFirst() -> Element? {
+        guard start < elements.count else { return nil }
+        let element = elements[start]
+        elements[start] = nil
+        start += 1
+        if start == elements.count {
+            elements.removeAll(keepingCapacity: true)
+            start = 0
+        } else if start >= 1_024 {
+            elements.removeFirst(start)
+            start = 0
         }
-    }
-
-    func submit(_ input: Input, as number: Int) {
-        condition.lock()
-        pending.append((number, input))
-        condition.broadcast()
-        condition.unlock()
-    }
-
-    func take(_ number: Int) -> Result<Output, any Error> {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if let result = results.removeValue(forKey: number) { return result }
-            condition.wait()
-        }
-    }
-
-    /// Discards what is pending and waits for the threads to end.
-    func shutDown() {
-        condition.lock()
-        defer { condition.unlock() }
-        isStopping = true
-        condition.broadcast()
-        while running > 0 { condition.wait() }
-    }
-
-    private func wait() -> (Int, Input)? {
-        condition.lock()
-        defer { condition.unlock() }
-        while !isStopping {
-            if pendingStart < pending.count {
-                let work = pending[pendingStart]
-                pendingStart += 1
-                if pendingStart == pending.count {
-                    pending.removeAll(keepingCapacity: true)
-                    pendingStart = 0
-                }
-                return work
-            }
-            condition.wait()
-        }
-        return nil
+        return element
     }
 }

@@ -141,8 +141,17 @@ public final class ShardDirectoryWriter {
         _ shard: MDSRawShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:],
         notes: JSONObject = [:]
     ) throws -> ShardSidecar {
-        precondition(shard.configuration == configuration, "a shard of another configuration than its directory's")
-        let sealed = try shard.sealed(as: number)
+        try write(try shard.sealed(as: number), as: number, key: key, counts: counts, resume: resume, notes: notes)
+    }
+
+    /// Writes a shard that is compressed and hashed, then its sidecar. Both are on disk when it returns.
+    @discardableResult
+    public func write(
+        _ sealed: MDSSealedShard, as number: Int, key: String, counts: JSONObject, resume: JSONObject = [:],
+        notes: JSONObject = [:]
+    ) throws -> ShardSidecar {
+        precondition(
+            sealed.info.configuration == configuration, "a shard of another configuration than its directory's")
         let sidecar = ShardSidecar(key: key, shard: sealed.info, counts: counts, resume: resume, notes: notes)
         try begin()
         try remove(ShardSidecar.basename(number))

@@ -1,5 +1,6 @@
 // shard.00012.json, beside each shard: what the shard was made from and what it holds. Written after the shard; a shard
-// without a sidecar that fits it does not exist for a stage.
+// without a sidecar that fits it does not exist for a stage. A sidecar vouches for itself, too: stage.json and the place
+// where a run goes on come from it alone, so one that was damaged must not be believed.
 
 import Foundation
 
@@ -33,16 +34,25 @@ public struct ShardSidecar: Sendable {
         var json: JSONObject = ["key": .string(key), "shard": shard.json, "counts": .object(counts)]
         if !resume.members.isEmpty { json["resume"] = .object(resume) }
         if !notes.members.isEmpty { json["notes"] = .object(notes) }
+        json["xxh64"] = .string(Self.digest(of: json))
         return Array((JSONValue.object(json).pythonDump() + "\n").utf8)
     }
 
-    /// Reads a sidecar; nil where there is none or what there is was not written by us.
+    /// The XXH64, in 16 digits, of a sidecar's other members.
+    private static func digest(of json: JSONObject) -> String {
+        var rest = json
+        rest["xxh64"] = nil
+        return XXH64.hash(JSONValue.object(rest).pythonDump(sortKeys: true).utf8).hexDigits
+    }
+
+    /// Reads a sidecar; nil where there is none or what there is is not what was written.
     public init?(path: String) throws {
         guard access(path, F_OK) == 0 else { return nil }
         let file = try MappedFile(path: path)
         let json: JSONValue? = file.withBytes { try? JSONValue(parsing: $0) }
-        guard let json, let key = json["key"]?.stringValue, let entry = json["shard"],
-            let shard = try? MDSShardInfo(json: entry), let counts = json["counts"]?.objectValue
+        guard let json = json?.objectValue, json["xxh64"] == .string(Self.digest(of: json)),
+            let key = json["key"]?.stringValue, let entry = json["shard"], let shard = try? MDSShardInfo(json: entry),
+            let counts = json["counts"]?.objectValue
         else { return nil }
         self.init(
             key: key, shard: shard, counts: counts, resume: json["resume"]?.objectValue ?? [:],

@@ -1,5 +1,5 @@
-// The one loop of featurize and tokenize: shard by shard, the samples of a shard in parallel, their order kept.
-// Memory: the raw bytes of the shard in hand and of the next one, which is read meanwhile, and the output in hand.
+// The run of featurize and tokenize: which shards are to be made, and what was made in the end. The way of the samples
+// through the threads: StageRunner+Flow.swift.
 
 import Foundation
 
@@ -38,7 +38,7 @@ public struct StageSummary: Sendable {
             Console.log.info(
                 "\(shards) shards\(skippedNote), \(samples) samples, \(megabytes) MB in \(Progress.clock(seconds))")
         }
-        if flags.json { Console.print(json.pythonDump(ascii: false)) }
+        if flags.json { Console.print(json) }
     }
 }
 
@@ -56,16 +56,16 @@ extension ShardStage {
 
 /// One run of a stage. Used by one thread.
 final class StageRunner<Stage: ShardStage> {
-    private let stage: Stage
-    private let flags: StageFlags
-    private let reader: MDSReader
-    private let writer: ShardDirectoryWriter
+    let stage: Stage
+    let flags: StageFlags
+    let reader: MDSReader
+    let writer: ShardDirectoryWriter
+    let configuration: MDSConfiguration
     private let identity: StageIdentity
-    private let configuration: MDSConfiguration
     private let start = ContinuousClock.now
     private var failures: [SampleFailure] = []
     private var failureCount = 0
-    private var failedShards = 0
+    var failedShards = 0
 
     init(stage: Stage, input: String, output: String, flags: StageFlags, faultPoint: FaultPoint?) throws {
         self.stage = stage
@@ -139,13 +139,7 @@ final class StageRunner<Stage: ShardStage> {
         try checkRoom(samples: waiting, first: todo[0])
         let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
         defer { progress.finish() }
-        var next = todo[...]
-        // One shard is read ahead while another is processed.
-        try orderedMap(
-            workers: 1, window: 2,
-            next: { next.popFirst() },
-            transform: { [reader] number in (number, try reader.shard(number)) },
-            drain: { number, shard in try process(shard, as: number, key: keys[number], progress) })
+        try process(todo, keys: keys, progress)
     }
 
     /// Samples on which the estimate of the output's size rests.
@@ -167,72 +161,12 @@ final class StageRunner<Stage: ShardStage> {
             remedy: "choose another --output")
     }
 
-    private enum Outcome: Sendable {
-        case row(encoded: [UInt8], counts: JSONObject)
-        case failure(SampleFailure)
-    }
-
-    private func process(_ shard: MDSShard, as number: Int, key: String, _ progress: Progress) throws {
-        let builder = MDSShardBuilder(configuration: configuration)
-        var counts = JSONObject()
-        var hasFailed = false
-        var samples = 0..<shard.count
-        try orderedMap(
-            workers: flags.workers,
-            next: {
-                try Interrupt.check()
-                return samples.popFirst()
-            },
-            transform: { [stage, configuration] in try Self.outcome(stage, configuration, shard, $0) },
-            drain: { outcome in
-                try Interrupt.check()
-                progress.advance()
-                switch outcome {
-                case .row(let encoded, let rowCounts):
-                    if hasFailed { return }
-                    try builder.append(encoded: encoded)
-                    counts.add(counts: rowCounts)
-                case .failure(let failure):
-                    hasFailed = true
-                    note(failure)
-                }
-            })
-        if hasFailed {
-            failedShards += 1
-        } else {
-            try writer.write(try builder.finish(), as: number, key: key, counts: counts)
-        }
-    }
-
-    private func note(_ failure: SampleFailure) {
+    /// Counts a sample that could not be processed, and tells of the first ones.
+    func note(_ failure: SampleFailure) {
         failureCount += 1
         guard failures.count < StageFailures.named else { return }
         failures.append(failure)
         Console.log.error("\(failure)")
-    }
-
-    private static func outcome(
-        _ stage: Stage, _ configuration: MDSConfiguration, _ shard: MDSShard, _ sample: Int
-    ) throws -> Outcome {
-        do {
-            let row = try shard.row(sample, columns: stage.inputColumns)
-            let output = try stage.process(row)
-            precondition(output["id"] == row["id"], "\(stage.name) changed the id of a sample")
-            return .row(encoded: try configuration.encode(output), counts: try stage.counts(of: output))
-        } catch {
-            var cause = Failure(error)
-            let id = try? shard.sample(sample).string("id")
-            // What the shard's own errors say of the place stands in the sample's failure.
-            if let error = error as? MDSError, error.path != nil {
-                cause.location = error.column.map { "column \($0.escapedForTerminal)" }
-            }
-            let failure = SampleFailure(shard: shard.path, sample: sample, id: id, cause: cause)
-            guard cause.status == .badData else {
-                if cause.status == .interrupted { throw error }
-                throw Failure(cause.status, "\(failure)", remedy: nil)
-            }
-            return .failure(failure)
-        }
     }
 
     private func summary(skipped: Int, wasDone: Bool) throws -> StageSummary {

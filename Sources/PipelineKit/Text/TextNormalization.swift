@@ -12,12 +12,12 @@ public struct TextNormalization: Sendable, Equatable, CustomStringConvertible {
         /// U+200B, U+2060, U+FEFF and the marks of direction go (U+061C, U+200E, U+200F, U+202A–U+202E, U+2066–U+2069).
         /// U+200C and U+200D stay: Persian spells with the one, and both shape letters.
         case zeroWidth = "zero-width"
-        /// U+0640 goes, unless it carries a mark that is not of the harakat (شيـٔا), or has no letter before it for its
-        /// harakat to fall to.
-        case tatweel
         /// U+064B–U+0652 and U+08F0–U+08F2 go: fathatan to sukun, shadda among them. Hamza and madda (U+0653–U+0655) and
         /// the superscript alef (U+0670), which is a long vowel, stay.
         case harakat = "harakat=strip"
+        /// U+0640 goes, unless it carries a mark that is not of the harakat (شيـٔا), or has no letter before it for its
+        /// harakat to fall to.
+        case tatweel
         /// Arabic-Indic and extended Arabic-Indic digits become ASCII.
         case digitsASCII = "digits=ascii"
         /// ASCII and extended Arabic-Indic digits become Arabic-Indic.

@@ -1,10 +1,11 @@
 // What the texts of a data set are made of, as counts that add up: row by row, shard by shard, in any split of the work.
 // Does not grow with the rows. What a person is told of it: TextReport.
 
-/// The texts of one row, as they were tokenized.
+/// The texts of one row, as they were tokenized. System messages are left out: they are the same in most rows, and nobody
+/// speaks them.
 public struct RowText: Sendable {
     public var texts: [String] = []
-    /// Ids of all texts.
+    /// Ids of the texts.
     public var ids = 0
     /// Ids of the texts that target clips say, and the seconds of these clips.
     public var spokenIDs = 0
@@ -26,7 +27,7 @@ public struct RowText: Sendable {
             if position.kind == .text {
                 if !isInText { (textIDs, isCounted) = (0, false) }
                 textIDs += 1
-                ids += 1
+                if position.role != .system { ids += 1 }
             }
             isInText = position.kind == .text
             guard position.kind == .placeholder else { continue }

@@ -65,8 +65,7 @@ extension Tokenizer {
     /// - Throws: `Failure` or `TokenizerError` where the record is absent or the copy is another file.
     public static func load(samplesDirectory directory: String) throws -> Tokenizer {
         let stagePath = directory + "/stage.json"
-        let stage = try MappedFile(path: stagePath)
-        let json = try withExtendedLifetime(stage) { try JSONValue(parsing: stage.bytes) }
+        let json = try JSONValue(contentsOfFile: stagePath)
         guard let text = json["text"] else {
             throw Failure(
                 .badData, "no text record", at: stagePath.escapedForTerminal, remedy: "name a samples directory")

@@ -39,6 +39,7 @@ struct ClipDrawing {
                 "codes \(codes.codebooks) × \(codes.frames)"
                     + (codeStep > 1 ? ", every \(ordinal(codeStep)) frame" : ""))
         }
+        if let reason = view.noCodes { seen.append("codes: \(reason)") }
         return ["\(view.name): " + sound.joined(separator: ", "), "  " + seen.joined(separator: "; ")]
     }
 

@@ -14,6 +14,8 @@ struct ClipView: Sendable {
     /// Where the log-mel comes from, or why there is none.
     var melOrigin: String
     var codes: RawCodes?
+    /// Why there are no codes; nil where there are.
+    var noCodes: String?
     /// Codes a second; nil without a codec's record.
     var frameRate: Double?
     /// K, of the codec's record.
@@ -57,40 +59,46 @@ struct ClipAudio: Sendable {
 extension Work {
     /// The clips of a sample, ready to be drawn.
     ///
-    /// Log-mels are those of features/ where it holds the clip (references only), else made from the audio.
-    /// - Throws: `MDSError`, `AudioError` for damage; `Failure` (bad data) where features/ is not of this audio.
+    /// Log-mels are those of features/ where it holds the clip (references only), else made from the audio. Features and
+    /// codes of other audio are not drawn.
+    /// - Throws: `MDSError`, `AudioError` for damage; `Failure` (bad data) where directories are not in step, or features/ is
+    ///   not of this clip.
     func clipViews(ofSample number: Int) throws -> [ClipView] {
         let place = "\(directory.escapedForTerminal), sample \(number)"
-        let stored = try reader("audio").map { try StoredClip.clips(of: $0.row(number, columns: StoredClip.columns)) }
-        let infos = try reader("samples")?.sample(number).json("clips").arrayValue
-        let codes = try reader("codes").map { try CodeGrid(sample: $0.sample(number), clips: stored?.count).clips }
+        let rows = try rows(ofSample: number).rows
+        let stored = try rows["audio"].map { try StoredClip.clips(of: $0.row(columns: StoredClip.columns)) }
+        let infos = try rows["samples"]?.json("clips").arrayValue
+        let codes =
+            isStale("codes") ? nil : try rows["codes"].map { try CodeGrid(sample: $0, clips: stored?.count).clips }
         let record = report("codes")?.stage?.record("codec")
-        var references = try reader("features").map { try StoredMels(sample: $0.sample(number)) }
+        var references = isStale("features") ? nil : try rows["features"].map { try StoredMels(sample: $0) }
         let count = max(stored?.count ?? 0, infos?.count ?? 0, stored == nil ? codes?.count ?? 0 : 0)
         return try (0..<count).map { index in
             let info = infos.flatMap { index < $0.count ? $0[index] : nil }
-            let role = stored.map { $0[index].role == .input ? "in" : "out" } ?? info?["role"]?.stringValue ?? "?"
             let audio = try stored.map { try ClipAudio($0[index].bytes, source: "\(place), clip \(index)") }
             let grid = codes.flatMap { index < $0.count ? $0[index] : nil }
-            let seconds = audio?.waveform.seconds ?? info?["seconds"]?.doubleValue
             var view = ClipView(
-                number: index, role: role, audio: audio, mel: nil, melOrigin: "",
+                number: index,
+                role: stored.map { $0[index].role == .input ? "in" : "out" } ?? info?["role"]?.stringValue ?? "?",
+                audio: audio, mel: nil, melOrigin: "",
                 codes: grid.map {
                     RawCodes(codebooks: $0.count, frames: $0.first?.count ?? 0, values: $0.flatMap { $0 })
                 },
+                noCodes: isStale("codes") ? "codes/ is of other audio" : codes == nil ? "no codes/" : nil,
                 frameRate: record?["frame_rate"]?.doubleValue, codebookSize: record?["codebook_size"]?.intValue,
-                seconds: seconds ?? 0)
+                seconds: audio?.waveform.seconds ?? info?["seconds"]?.doubleValue ?? 0)
             if view.seconds == 0, let frames = view.codes?.frames, let rate = view.frameRate {
                 view.seconds = Double(frames) / rate
             }
-            if role == "in", references != nil, let seconds {
-                view.mel = try references?.next(seconds: seconds, place: "\(place), clip \(index)")
+            if view.role == "in", references != nil, audio != nil || info != nil {
+                view.mel = try references?.next(seconds: view.seconds, place: "\(place), clip \(index)")
                 view.melOrigin = "as stored in features/"
             } else if let audio {
                 view.mel = MelImage(of: audio.waveform)
                 view.melOrigin =
-                    reader("features") == nil
-                    ? "made from the clip: no features/" : "made from the clip: not in features/"
+                    isStale("features")
+                    ? "made from the clip: features/ is of other audio"
+                    : "made from the clip: \(reader("features") == nil ? "no features/" : "not in features/")"
             } else {
                 view.melOrigin = "none: neither audio/ nor features/ has the clip"
             }

@@ -10,7 +10,7 @@ struct MelImage: Sendable {
 
     /// Whisper's log-mel of a clip, made here.
     init(of waveform: Waveform, bins: Int = 128) {
-        let samples = PolyphaseResampler().resample(
+        let samples = FourierResampler().resample(
             waveform.samples, from: waveform.sampleRate, to: LogMel.sampleRate)
         let logMel = LogMel(binCount: bins)
         self.init(

@@ -31,7 +31,7 @@ struct HTMLReport: Report {
         statistics = try samples.map { try DataStatistics(samples: $0.reader, text: text) }
         rejects = try RejectStatistics(directory: work.directory, record: samples?.stage)
         codes = try work.report("codes").flatMap { try CodeStatistics($0.reader, record: $0.stage?.record("codec")) }
-        chosen = statistics.map { ChosenSample.choose(from: $0) } ?? []
+        chosen = ChosenSample.choose(from: statistics, count: work.sampleCount)
         player = try CodePlayer(work: work, path: codec)
         let page = try self.page()
         pageBytes = page.html.utf8.count

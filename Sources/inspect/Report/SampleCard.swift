@@ -13,8 +13,8 @@ struct SampleCard {
     private static let melColumns = 800
 
     func markup(_ budget: inout MediaBudget) throws -> Markup {
-        let sample = try work.reader("samples")?.sample(choice.sample)
-        let id = try sample?.string("id") ?? "", speaker = try sample?.string("speaker") ?? ""
+        let (id, rows) = try work.rows(ofSample: choice.sample)
+        let sample = rows["samples"], speaker = try sample?.string("speaker") ?? ""
         let conversation = Conversation(try sample?.json("conversation") ?? .null)
         let clips = try work.clipViews(ofSample: choice.sample)
         var figures: [Markup] = []
@@ -87,7 +87,8 @@ struct SampleCard {
         if let mel = clip.mel { strips.append(try melStrip(mel, clip.name, &budget)) }
         if let codes = clip.codes { strips.append(try codeStrip(codes, clip, &budget)) }
         content.append(.element("div", ["class": "plot"], strips + [seconds(of: clip)]))
-        content.append(.element("p", ["class": "note"], "log-mel \(clip.melOrigin)"))
+        content.append(
+            .element("p", ["class": "note"], "log-mel \(clip.melOrigin)" + (clip.noCodes.map { "; \($0)" } ?? "")))
         if clip.role != "in", let codes = clip.codes, let decoded = try player.play(codes) {
             content.append(.element("p", ["class": "decoded"], "the same from its codes"))
             content.append(try sound(decoded, &budget))
@@ -101,7 +102,7 @@ struct SampleCard {
     /// A player of at most `MediaBudget.longestSeconds`, as 16 kHz FLAC.
     private func sound(_ waveform: Waveform, _ budget: inout MediaBudget) throws -> Markup {
         let rate = 16_000
-        let all = PolyphaseResampler().resample(waveform.samples, from: waveform.sampleRate, to: rate)
+        let all = FourierResampler().resample(waveform.samples, from: waveform.sampleRate, to: rate)
         let kept = all.prefix(Int(MediaBudget.longestSeconds) * rate)
         let integers = kept.map { Int32(max(-32_768, min(32_767, ($0 * 32_768).rounded()))) << 16 }
         let flac = try AudioEncoder.flac(integers, bits: 16, channels: 1, sampleRate: rate, source: "the page")

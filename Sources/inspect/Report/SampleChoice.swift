@@ -13,8 +13,10 @@ struct ChosenSample {
     /// Samples drawn at random, beside the extremes.
     static let drawn = 6
 
-    /// The extremes in their order, then the drawn ones by number.
-    static func choose(from statistics: DataStatistics) -> [ChosenSample] {
+    /// The extremes in their order, then the drawn ones by number, of `count` samples.
+    ///
+    /// - Parameter statistics: nil without samples/: then nothing is known to be extreme.
+    static func choose(from statistics: DataStatistics?, count: Int) -> [ChosenSample] {
         var chosen: [ChosenSample] = []
         func add(_ sample: Int, _ reason: String, isExtreme: Bool = true) {
             if let place = chosen.firstIndex(where: { $0.sample == sample }) {
@@ -23,19 +25,19 @@ struct ChosenSample {
                 chosen.append(ChosenSample(sample: sample, reasons: [reason], isExtreme: isExtreme))
             }
         }
-        if let extreme = statistics.longest {
+        if let extreme = statistics?.longest {
             add(extreme.sample, "longest: \(durationText(extreme.value)) of answers")
         }
-        if let extreme = statistics.shortest {
+        if let extreme = statistics?.shortest {
             add(extreme.sample, "shortest: \(durationText(extreme.value)) of answers")
         }
-        if let extreme = statistics.fastest {
+        if let extreme = statistics?.fastest {
             add(extreme.sample, "fastest: \(numberText(extreme.value, 1)) text ids a second")
         }
-        if let extreme = statistics.slowest {
+        if let extreme = statistics?.slowest {
             add(extreme.sample, "slowest: \(numberText(extreme.value, 1)) text ids a second")
         }
-        for sample in draw(from: statistics.samples) { add(sample, "drawn at random", isExtreme: false) }
+        for sample in draw(from: count) { add(sample, "drawn at random", isExtreme: false) }
         return chosen
     }
 

@@ -69,6 +69,7 @@ struct ShardsReport: Report {
         }
         if let codes { lines.append(codes.text) }
         if let stage { lines.append(stage.table.rendered(indent: 2)) }
+        if let text = stage?.textReport { lines.append(text.lines.joined(separator: "\n")) }
         return lines.joined(separator: "\n\n")
     }
 

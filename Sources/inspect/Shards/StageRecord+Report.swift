@@ -3,7 +3,8 @@
 import PipelineKit
 
 extension StageRecord {
-    /// Stage, options, input, counts and records with their values; nested members by dotted names. Not escaped.
+    /// Stage, options, input, counts and records with their values; nested members by dotted names. Not escaped. The text
+    /// report, which has lines of its own, is left out.
     var fields: [(name: String, value: String)] {
         var fields = [(name: "stage", value: "\(identity.stage) (output version \(identity.outputVersion))")]
         func add(_ value: JSONValue, _ name: String) {
@@ -15,6 +16,8 @@ extension StageRecord {
         }
         add(.object(identity.options), "options")
         add(.object(identity.input), "input")
+        var counts = counts
+        counts["text"] = nil
         add(.object(counts), "counts")
         add(.object(identity.records), "records")
         return fields
@@ -26,6 +29,9 @@ extension StageRecord {
         for (name, value) in fields { table.add([name, value.truncated(to: 100)]) }
         return table
     }
+
+    /// What the texts are made of; nil where ingest did not say.
+    var textReport: TextReport? { TextReport(json: counts["text"]) }
 
     /// The record as one object.
     var json: JSONObject {

@@ -13,6 +13,6 @@ protocol Report {
 extension Report {
     /// Prints the report to stdout.
     func print(asJSON: Bool) {
-        Console.print(asJSON ? JSONValue.object(json).pythonDump(ascii: false) : text)
+        if asJSON { Console.print(.object(json)) } else { Console.print(text) }
     }
 }

@@ -37,42 +37,23 @@ struct SampleReport: Report {
 
     /// - Throws: `Failure` for a number out of range or directories that are not in step; `MDSError` for damage.
     init(work: Work, sample number: Int) throws {
-        guard let first = work.parts.first else { throw Work.nothingFinished(work.directory) }
-        guard (0..<work.sampleCount).contains(number) else {
-            throw outOfRange(number, count: work.sampleCount, directory: work.directory)
-        }
-        let reader = first.report.reader
-        let shard = reader.shards.indices.first { reader.samples(ofShard: $0).contains(number) } ?? 0
+        let (id, rows) = try work.rows(ofSample: number)
+        self.id = id
         self.number = number
-        self.shard = shard
         count = work.sampleCount
+        let reader = work.parts[0].report.reader
+        shard = reader.shards.indices.first { reader.samples(ofShard: $0).contains(number) } ?? 0
         shardRow = number - reader.samples(ofShard: shard).lowerBound
-        var ids: [(part: String, id: String)] = []
-        for (name, report) in work.parts {
-            guard number < report.reader.sampleCount else { continue }
-            ids.append((name, try report.reader.sample(number).string("id")))
-        }
-        id = ids[0].id
-        for (part, other) in ids where !other.utf8.elementsEqual(id.utf8) {
-            throw Failure(
-                .badData,
-                "sample \(number) is '\(other.escapedForTerminal)' in \(part), '\(id.escapedForTerminal)' in \(ids[0].part)",
-                at: work.directory.escapedForTerminal, remedy: "run the stage of \(part) again")
-        }
 
-        let sampleRow = try work.reader("samples")?.sample(number)
+        let sampleRow = rows["samples"]
         speaker = try sampleRow?.string("speaker")
         conversation = try sampleRow?.json("conversation")
         tokens = try sampleRow.map {
             try TokenTable(
                 sample: $0, samplesDirectory: "\(work.directory)/samples", stage: work.report("samples")?.stage)
         }
-        let offsets = try work.reader("audio")?.sample(number).array("audio_offsets", as: Int64.self).values.map {
-            Int($0)
-        }
-        let codes = try work.reader("codes").map {
-            try CodeGrid(sample: $0.sample(number), clips: offsets.map { $0.count - 1 })
-        }
+        let offsets = try rows["audio"]?.array("audio_offsets", as: Int64.self).values.map { Int($0) }
+        let codes = try rows["codes"].map { try CodeGrid(sample: $0, clips: offsets.map { $0.count - 1 }) }
         let infos = try sampleRow?.json("clips").arrayValue ?? []
         let targets = tokens?.targets
         clips = (0..<max(infos.count, offsets.map { $0.count - 1 } ?? 0, codes?.clips.count ?? 0)).map { index in
@@ -83,7 +64,7 @@ struct SampleReport: Report {
                 codes: codes.flatMap { index < $0.clips.count ? $0.clips[index] : nil },
                 isTarget: targets.flatMap { index < $0.count ? $0[index] : nil })
         }
-        let features = try work.reader("features").map { try FeatureSummary(sample: $0.sample(number)) }
+        let features = try rows["features"].map { try FeatureSummary(sample: $0) }
         melBins = features?.melBins
         chunks = features?.chunks ?? []
     }

@@ -6,6 +6,7 @@ import PipelineKit
 func verifyShards(_ report: ShardsReport) throws -> Findings {
     let reader = report.reader
     var findings = Findings(directory: reader.directory)
+    try checkSidecars(report, into: &findings)
     let progress = Progress("verifying", unit: "samples", total: Double(reader.sampleCount))
     defer { progress.finish() }
     for number in reader.shards.indices {
@@ -35,9 +36,11 @@ func verifyWork(_ work: Work) throws -> Findings {
         findings.note("made from this audio")
     }
     for difference in work.stepDifferences { findings.note("directories are in step", problem: difference) }
+    try checkRecords(work, into: &findings)
     guard work.stepDifferences.isEmpty else { return findings }
 
     let checker = try SampleChecker(work: work)
+    var seen = ByteStringTable()
     let progress = Progress("verifying", unit: "samples", total: Double(work.sampleCount))
     defer { progress.finish() }
     for number in first.report.reader.shards.indices {
@@ -48,7 +51,18 @@ func verifyWork(_ work: Work) throws -> Findings {
         }
         guard shards.count == work.parts.count else { continue }
         for index in 0..<first.report.reader.shards[number].sampleCount {
-            try checker.check(shards.mapValues { try $0.sample(index) }, into: &findings)
+            let parts = try shards.mapValues { try $0.sample(index) }
+            try checker.check(parts, into: &findings)
+            try findings.check("ids are unique") {
+                guard let sample = parts[first.name] else { return }
+                let id = try sample.withStoredBytes("id") { Array($0) }
+                guard seen.insert(id) else {
+                    throw MDSError(
+                        "'\(String(decoding: id, as: UTF8.self).escapedForTerminal)' stands twice",
+                        path: sample.shard.path,
+                        sample: sample.index, column: "id")
+                }
+            }
         }
         progress.advance(by: Double(first.report.reader.shards[number].sampleCount))
     }
@@ -61,6 +75,10 @@ struct SampleChecker {
     private let audioIn: Int32?
     private let audioOut: Int32?
     private let codebookSize: Int?
+    /// Code frames a second.
+    private let frameRate: Double?
+    /// nil without a text record.
+    private let layout: ConversationLayout?
 
     init(work: Work) throws {
         let text = try work.report("samples")?.stage?.record("text").map {
@@ -69,7 +87,13 @@ struct SampleChecker {
         vocabularySize = text?.vocabularySize
         audioIn = text?.controlTokens[.audio]
         audioOut = text?.controlTokens[.audioOut]
-        codebookSize = work.report("codes")?.stage?.record("codec")?["codebook_size"]?.intValue
+        let codec = work.report("codes")?.stage?.record("codec")
+        codebookSize = codec?["codebook_size"]?.intValue
+        frameRate = codec?["frame_rate"]?.doubleValue
+        let samples = "\(work.directory)/samples"
+        layout = try text.map { _ in
+            try ConversationLayout(tokenizer: Tokenizer.load(samplesDirectory: samples), path: samples)
+        }
     }
 
     /// Checks one sample, given as its views by directory.
@@ -87,6 +111,11 @@ struct SampleChecker {
         var placeholders: [UInt8]?
         if let sample = parts["samples"] {
             try findings.check("ids and labels") { placeholders = try checkIDs(sample) }
+            if let layout {
+                try findings.check("conversations: ids in their places, labels where they belong") {
+                    try checkLayout(sample, layout)
+                }
+            }
         }
         if let sample = parts["audio"] {
             try findings.check("clips: placeholders, roles, hashes") {
@@ -94,10 +123,12 @@ struct SampleChecker {
                     sample, placeholders: placeholders, clips: try parts["samples"]?.json("clips").arrayValue)
             }
         }
+        let clips = try parts["samples"]?.json("clips").arrayValue
         let clipCount = try parts["audio"].map { try $0.array("audio_offsets", as: Int64.self).values.count - 1 }
         if let sample = parts["codes"] {
             try findings.check("codes: one range a clip, below the codebook size") {
                 let grid = try CodeGrid(sample: sample, clips: clipCount ?? placeholders?.count)
+                if let clips, let frameRate { try checkLengths(grid, clips, frameRate, sample) }
                 guard let codebookSize else { return }
                 if let code = grid.clips.joined().joined().first(where: { $0 >= codebookSize }) {
                     throw MDSError(
@@ -107,7 +138,10 @@ struct SampleChecker {
             }
         }
         if let sample = parts["features"] {
-            try findings.check("features: offsets, lengths, finite") { _ = try FeatureSummary(sample: sample) }
+            try findings.check("features: offsets, lengths, finite") {
+                let features = try FeatureSummary(sample: sample)
+                if let clips { try checkLengths(features, clips, sample) }
+            }
         }
     }
 
@@ -142,8 +176,13 @@ struct SampleChecker {
             throw refuse(
                 "\(number) clips with roles \(roles), the ids have placeholders \(placeholders)", "audio_roles")
         }
-        if let clips, clips.count != number {
-            throw refuse("\(number) clips, samples/ describes \(clips.count)", "audio_offsets")
+        if let clips {
+            guard clips.count == number else {
+                throw refuse("\(number) clips, samples/ describes \(clips.count)", "audio_offsets")
+            }
+            for (clip, role) in roles.enumerated() where clips[clip]["role"] != (role == 0 ? "in" : "out") {
+                throw refuse("clip \(clip) has the role \(role), samples/ says otherwise", "audio_roles")
+            }
         }
         try sample.withStoredBytes("audio") { bytes in
             guard number == 0 || (offsets[0] == 0 && offsets[number] == bytes.count) else {

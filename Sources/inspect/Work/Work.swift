@@ -58,6 +58,38 @@ struct Work {
         }
     }
 
+    /// Whether a directory was made from other audio than `audio/`.
+    func isStale(_ name: String) -> Bool { staleParts.contains { $0.name == name } }
+
+    /// The sample with a number in every finished directory, and its id.
+    ///
+    /// - Throws: `Failure` (bad usage) for a number out of range; (bad data) for directories that are not in step.
+    func rows(ofSample number: Int) throws -> (id: String, rows: [String: MDSSample]) {
+        guard let first = parts.first else { throw Self.nothingFinished(directory) }
+        guard (0..<sampleCount).contains(number) else {
+            throw outOfRange(number, count: sampleCount, directory: directory)
+        }
+        func outOfStep(_ what: String, _ part: String) -> Failure {
+            Failure(
+                .badData, "sample \(number) \(what)", at: directory.escapedForTerminal,
+                remedy: "run the stage of \(part) again")
+        }
+        let id = try first.report.reader.sample(number).string("id")
+        var rows: [String: MDSSample] = [:]
+        for (name, report) in parts {
+            guard number < report.reader.sampleCount else {
+                throw outOfStep("is not in \(name), which has \(report.reader.sampleCount) samples", name)
+            }
+            let row = try report.reader.sample(number), other = try row.string("id")
+            guard other.utf8.elementsEqual(id.utf8) else {
+                throw outOfStep(
+                    "is '\(other.escapedForTerminal)' in \(name), '\(id.escapedForTerminal)' in \(first.name)", name)
+            }
+            rows[name] = row
+        }
+        return (id, rows)
+    }
+
     /// The number of the sample with `id`.
     ///
     /// - Throws: `Failure` (bad usage) where no sample has the id.

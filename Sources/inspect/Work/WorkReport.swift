@@ -46,8 +46,9 @@ struct WorkReport: Report {
         }
         sections.append(table.rendered(indent: 2))
         if let audio { sections.append(audio.text) }
+        if let text = work.report("samples")?.stage?.textReport { sections.append(text.lines.joined(separator: "\n")) }
         let records = [
-            ("text", work.report("samples")?.stage?.record("text")),
+            ("vocabulary", work.report("samples")?.stage?.record("text")),
             ("codec", work.report("codes")?.stage?.record("codec")),
         ]
         for case (let name, let record?) in records { sections.append(Self.describe(record, name)) }
@@ -84,6 +85,7 @@ struct WorkReport: Report {
         var object: JSONObject = ["kind": "work", "samples": .int(work.sampleCount)]
         object["directories"] = .object(JSONObject(work.parts.map { (key: $0.name, value: .object($0.report.json)) }))
         object["audio"] = audio.map { .object($0.json) }
+        object["text"] = work.report("samples")?.stage?.counts["text"]
         object["rejects"] = .object(JSONObject(rejects.map { (key: $0.code, value: .int($0.count)) }))
         object["unfinished"] = .array(work.unfinished.map { .string($0) })
         object["stale"] = .array(work.staleParts.map { .string($0.name) })

@@ -51,7 +51,7 @@ struct FitCommand: ParsableCommand {
             config = existing
         } else {
             let sample = try FrameSample(of: reader, workers: flags.workers, isQuiet: flags.quiet)
-            try directory.checkRoom(codebookSize: codebookSize, for: sample)
+            try directory.checkRoom(codebookSize: codebookSize, sample: sample)
             let fit = try MelRVQFit(
                 sample, codebookSize: codebookSize, workers: flags.workers, isQuiet: flags.quiet)
             config = try directory.write(fit, identity: identity)
@@ -61,7 +61,7 @@ struct FitCommand: ParsableCommand {
             let summary: JSONValue = [
                 "stage": "tokenize fit", "codec": codec.record.json, "lost": config["lost"] ?? .null,
             ]
-            Console.print(summary.pythonDump(ascii: false))
+            Console.print(summary)
         } else if !flags.quiet, let lost = config["lost"] {
             Console.print(fitTable(codec.record, lost))
         }

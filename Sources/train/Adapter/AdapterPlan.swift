@@ -42,7 +42,7 @@ struct AdapterPlan: Sendable, Equatable {
         var whole = Set<Int>()
         for name in options.modulesToSave {
             // peft's `_set_trainable` asks for the end of a name, with or without a dot before it.
-            let found = names.indices.filter { names[$0].utf8.reversed().starts(with: name.utf8.reversed()) }
+            let found = names.indices.filter { ModulePattern.ends(names[$0], with: name) }
             if found.isEmpty { _ = try ModulePattern.names([name]).matched(in: names, location: location) }
             whole.formUnion(found)
         }

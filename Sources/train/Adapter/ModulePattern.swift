@@ -10,7 +10,12 @@ enum ModulePattern: Sendable, Equatable {
 
     /// `q_proj` is `layers.3.self_attn.q_proj`'s end.
     static func matches(_ module: String, name: String) -> Bool {
-        module.utf8.elementsEqual(name.utf8) || module.utf8.reversed().starts(with: ".\(name)".utf8.reversed())
+        module.utf8.elementsEqual(name.utf8) || ends(module, with: ".\(name)")
+    }
+
+    /// By bytes.
+    static func ends(_ module: String, with end: String) -> Bool {
+        module.utf8.reversed().starts(with: end.utf8.reversed())
     }
 
     var json: JSONValue {

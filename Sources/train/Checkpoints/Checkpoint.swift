@@ -63,7 +63,8 @@ enum Checkpoint {
     private static func holds(_ path: String, _ model: HiggsModel, _ optimizer: AdamW) -> Bool {
         guard access(path + "/" + TrainerState.fileName, F_OK) == 0 else { return false }
         do {
-            return try firstDifference(path, model: model, optimizer: optimizer) == nil
+            return try model.firstCheckpointDifference(savedIn: path) == nil
+                && optimizer.firstDifference(savedAt: path + "/" + optimizerName) == nil
         } catch {
             return false  // a file that cannot be read is none of these
         }

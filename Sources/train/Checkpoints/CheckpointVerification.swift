@@ -22,30 +22,27 @@ extension Checkpoint {
     static func verify(
         _ directory: String, model: HiggsModel, optimizer: AdamW, state: TrainerState
     ) throws {
-        if let mismatch = try firstDifference(directory, model: model, optimizer: optimizer) { throw mismatch }
+        if let what = try model.firstCheckpointDifference(savedIn: directory) {
+            throw CheckpointMismatch(path: directory, what: what)
+        }
+        let path = directory + "/" + optimizerName
+        if let what = try optimizer.firstDifference(savedAt: path) { throw CheckpointMismatch(path: path, what: what) }
         // By its bytes too: a key that is damaged may be one whose absence means something.
-        let bytes = Array((state.json.pretty() + "\n").utf8), path = directory + "/" + TrainerState.fileName
+        let statePath = directory + "/" + TrainerState.fileName, bytes = Array((state.json.pretty() + "\n").utf8)
         guard try TrainerState(checkpoint: directory) == state,
-            try MappedFile(path: path).withBytes({ $0.elementsEqual(bytes) })
+            try MappedFile(path: statePath).withBytes({ $0.elementsEqual(bytes) })
         else {
             throw CheckpointMismatch(path: directory, what: TrainerState.fileName)
         }
     }
-
-    /// The first tensor, or the config, that a checkpoint does not have as the model and the optimizer have it.
-    static func firstDifference(
-        _ directory: String, model: HiggsModel, optimizer: AdamW
-    ) throws -> CheckpointMismatch? {
-        let differing =
-            model.parts.adapter == nil
-            ? try model.firstDifference(savedIn: directory) : try model.firstAdapterDifference(savedIn: directory)
-        if let differing { return CheckpointMismatch(path: directory, what: differing) }
-        let path = directory + "/" + optimizerName
-        return try optimizer.firstDifference(savedAt: path).map { CheckpointMismatch(path: path, what: $0) }
-    }
 }
 
 extension HiggsModel {
+    /// What of a checkpoint, of the whole model or of its adapter, is not as it is here; nil where all is the same.
+    func firstCheckpointDifference(savedIn directory: String) throws -> String? {
+        try parts.adapter == nil ? firstDifference(savedIn: directory) : firstAdapterDifference(savedIn: directory)
+    }
+
     /// The first tensor, or the config, that a saved model does not have as this one has it; nil where all is the same.
     func firstDifference(savedIn directory: String) throws -> String? {
         let files = try SafetensorsSet(directory: directory)

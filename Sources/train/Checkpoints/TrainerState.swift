@@ -89,6 +89,9 @@ extension TrainerState {
         }
         step = try count("step")
         totalSteps = try count("total_steps")
+        guard step <= totalSteps else {
+            throw Unreadable(path: path, reason: "step \(step) of \(totalSteps)")
+        }
         epoch = try count("epoch")
         stepInEpoch = try count("step_in_epoch")
         seed = try count("seed")

@@ -59,6 +59,10 @@ extension ConfigNode {
     /// - Parameter file: the path that errors name.
     /// - Throws: `ConfigError.syntax` with the line.
     init(yaml: String, file: String) throws {
+        if let line = lineOfFirstAlias(yaml: yaml) {
+            throw ConfigError.syntax(
+                location: ConfigOrigin.line(file: file, line).location, problem: "an alias; write its value out")
+        }
         do {
             let node = try compose(yaml: yaml)
             self = try Self(node ?? Node("", .implicit, .plain)) { .line(file: file, $0) }
@@ -121,8 +125,12 @@ extension ConfigNode {
         guard path.allSatisfy({ !$0.isEmpty }) else { throw ConfigError.malformedOverride(text) }
         let origin = ConfigOrigin.flag(text)
         let value: ConfigNode
+        let yaml = String(text[text.index(after: equals)...])
+        guard lineOfFirstAlias(yaml: yaml) == nil else {
+            throw ConfigError.syntax(location: origin.location, problem: "an alias; write its value out")
+        }
         do {
-            let node = try compose(yaml: String(text[text.index(after: equals)...]))
+            let node = try compose(yaml: yaml)
             value = try ConfigNode(node ?? Node("", .implicit, .plain)) { _ in origin }
         } catch let error as YamlError {
             throw ConfigError.syntax(location: origin.location, problem: Self.problem(of: error))

@@ -63,60 +63,13 @@ extension TrainConfig {
         training = try TrainingOptions(
             ConfigSection(root.node(.training), path: "training", file: file, known: known))
         adapter = try flags.adapter ?? root.text(.adapter, expected: "a path")
-        let section = try root.node(.lora).map {
-            try ConfigSection<LoRAKey>($0, path: "lora", file: file, known: known)
-        }
-        if let adapter {
-            let options = try AdapterConfig(directory: adapter).options
-            lora = options
-            try section?.refuseContradictions(of: options, in: adapter)
-        } else {
-            lora = try section.map { try LoRAOptions($0) }
-        }
-        if lora != nil, let node = root.node(.training).flatMap({ Self.member(TrainingKey.freeze.rawValue, of: $0) }),
-            !training.frozen.isEmpty
-        {
+        lora = try LoRAOptions(root, adapter: adapter, file: file, known: known)
+        if lora != nil, !training.frozen.isEmpty {
             throw ConfigError.contradiction(
-                "training.freeze beside an adapter, which freezes the whole base", location: node.origin.location,
+                "training.freeze beside an adapter, which freezes the whole base", location: file,
                 remedy: "remove one of them; lora.modules_to_save trains modules whole")
         }
         loss = try LossConfig(ConfigSection(root.node(.loss), path: "loss", file: file, known: known))
-    }
-}
-
-extension TrainConfig {
-    /// The value of a key in a mapping; for errors that name its line.
-    private static func member(_ key: String, of node: ConfigNode) -> ConfigNode? {
-        guard case .mapping(let entries) = node.content else { return nil }
-        return entries.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
-    }
-}
-
-extension ConfigSection<LoRAKey> {
-    /// An adapter that goes on training is what its own config says: keys that are given may say the same.
-    /// - Throws: `ConfigError.contradiction` for the first that does not.
-    func refuseContradictions(of options: LoRAOptions, in directory: String) throws {
-        let given = try LoRAOptions(self)
-        func isSame(_ key: LoRAKey) -> Bool {
-            switch key {
-            case .r: given.r == options.r
-            case .alpha: given.alpha == options.alpha
-            case .dropout: given.dropout == options.dropout
-            case .targetModules: given.targetModules == options.targetModules
-            case .targetMode: given.targetMode.pattern == options.targetModules
-            case .modulesToSave: given.modulesToSave == options.modulesToSave
-            case .useRSLoRA: given.useRSLoRA == options.useRSLoRA
-            }
-        }
-        // The mode means nothing where modules are named.
-        let named = node(.targetModules) != nil
-        for key in LoRAKey.allCases where !(key == .targetMode && named) {
-            guard let node = node(key), !isSame(key) else { continue }
-            throw ConfigError.contradiction(
-                "\(name(key)) is not what \(AdapterConfig.name) of \(directory.escapedForTerminal) says",
-                location: node.origin.location, remedy: "remove the key: an adapter that goes on training keeps its own"
-            )
-        }
     }
 }
 
@@ -137,7 +90,8 @@ extension ModelSource {
 
 extension TrainingOptions {
     init(_ section: ConfigSection<TrainingKey>) throws {
-        let some = 1...Int.max
+        // Products of two numbers of steps, rows or checkpoints must not overflow.
+        let some = 1...Int(Int32.max)
         let isNotNegative = { (value: Double) in value >= 0 }
         let isFraction = { (value: Double) in value >= 0 && value < 1 }
         let defaults = TrainingOptions()
@@ -156,7 +110,7 @@ extension TrainingOptions {
         }
         learningRate = rate
         scheduler = try section.choice(.scheduler, of: Scheduler.self) ?? defaults.scheduler
-        warmupSteps = try section.int(.warmupSteps, in: 0...Int.max) ?? defaults.warmupSteps
+        warmupSteps = try section.int(.warmupSteps, in: 0...some.upperBound) ?? defaults.warmupSteps
         weightDecay = try section.number(.weightDecay, "at least 0", where: isNotNegative) ?? defaults.weightDecay
         adamBeta1 = try section.number(.adamBeta1, "at least 0 and below 1", where: isFraction) ?? defaults.adamBeta1
         adamBeta2 = try section.number(.adamBeta2, "at least 0 and below 1", where: isFraction) ?? defaults.adamBeta2
@@ -186,31 +140,6 @@ extension TrainingOptions {
         if frozen.count == ParameterGroup.allCases.count, let node = section.node(.freeze) {
             throw section.outOfRange(.freeze, node, expected: "something that is left to train")
         }
-    }
-}
-
-extension LoRAOptions {
-    init(_ section: ConfigSection<LoRAKey>) throws {
-        let defaults = LoRAOptions()
-        r = try section.int(.r, in: 1...Int.max) ?? defaults.r
-        alpha = try section.number(.alpha, "above 0", where: { $0 > 0 }) ?? defaults.alpha
-        dropout =
-            try section.number(.dropout, "at least 0 and below 1", where: { $0 >= 0 && $0 < 1 }) ?? defaults.dropout
-        let mode = try section.choice(.targetMode, of: TargetMode.self) ?? defaults.targetMode
-        let names = "a list of module names"
-        if let node = section.node(.targetModules), case .scalar(let text, _) = node.content {
-            targetModules = .pattern(text)
-        } else {
-            targetModules = try section.list(
-                .targetModules, expected: "a list of module names or a pattern", read: ConfigSection<LoRAKey>.string
-            ).map { .names($0) }
-        }
-        // Modules that are named leave the mode without a meaning.
-        targetMode = targetModules == nil ? mode : defaults.targetMode
-        modulesToSave =
-            try section.list(.modulesToSave, expected: names, read: ConfigSection<LoRAKey>.string)
-            ?? defaults.modulesToSave
-        useRSLoRA = try section.flag(.useRSLoRA) ?? defaults.useRSLoRA
     }
 }
 

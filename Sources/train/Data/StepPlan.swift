@@ -64,6 +64,11 @@ struct StepPlan: Sendable {
         precondition(epochs != nil || maxSteps != nil, "a run without an end")
         precondition(order.rowCount > 0, "a run without rows")
         guard let epochs else { return maxSteps ?? 0 }
+        // Without a bound on tokens all epochs have the same number.
+        if maxBatchTokens == nil {
+            let (all, overflow) = epochs.multipliedReportingOverflow(by: stepCount(epoch: 0))
+            return min(overflow ? .max : all, maxSteps ?? .max)
+        }
         var total = 0
         for epoch in 0..<epochs {
             total += stepCount(epoch: epoch)

@@ -104,12 +104,15 @@ final class AdamW {
         try writer.write(to: path)
     }
 
+    /// More steps than anyone takes; what a file states beyond is damage.
+    private static let largestStepCount = 1 << 40
+
     /// Reads what `save` wrote for a model with the same tensors.
     /// - Throws: `FileError`, `SafetensorsError`, `CheckpointError`. The optimizer is then left as it was.
     func load(from path: String) throws {
         let file = try SafetensorsFile(path: path)
         guard let text = file.metadata.first(where: { $0.key.utf8.elementsEqual("step".utf8) })?.value,
-            let steps = Int(text), steps >= 0
+            let steps = Int(text), (0..<Self.largestStepCount).contains(steps)
         else { throw SafetensorsError(path: path, .header("it has no step count: not an optimizer's state")) }
         var error = CheckpointError(path: path)
         var found: [(SafetensorsTensor, UnsafeMutableBufferPointer<Float>)] = []
@@ -127,6 +130,9 @@ final class AdamW {
                     throw SafetensorsError(
                         path: path, tensor: name,
                         .elementType(got: tensor.elementType.safetensorsName, expected: "F32"))
+                }
+                guard tensor.holdsMoments(nonNegative: name.utf8.suffix(2).elementsEqual(".v".utf8)) else {
+                    throw SafetensorsError(path: path, tensor: name, .tensor("holds a value that is no moment"))
                 }
                 found.append((tensor, UnsafeMutableBufferPointer(mutating: values)))
             }
@@ -161,5 +167,15 @@ final class AdamW {
         _ moments: UnsafeMutableBufferPointer<Float>, _ entry: ParameterStore.Entry
     ) -> UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(rebasing: moments[entry.offset..<entry.offset + entry.count])
+    }
+}
+
+extension SafetensorsTensor {
+    /// Whether all values of an F32 tensor are finite; of second moments, which are means of squares, also not negative.
+    fileprivate func holdsMoments(nonNegative: Bool) -> Bool {
+        (0..<count).allSatisfy { index in
+            let value = bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self)
+            return value.isFinite && (!nonNegative || value >= 0)
+        }
     }
 }

@@ -5,6 +5,8 @@ import PipelineKit
 
 /// The checkpoints that will stand at once, at most.
 struct CheckpointRoom: Equatable {
+    /// Of one checkpoint: the weights in their types, or the adapter alone; two moments of each trained parameter, and its
+    /// unrounded value where the weight's type is narrower than 32 bits.
     let bytesPerCheckpoint: Int
     /// Checkpoints that are still to be added to those that lie there.
     let added: Int
@@ -12,10 +14,17 @@ struct CheckpointRoom: Equatable {
     var bytes: Int { bytesPerCheckpoint * added }
 
     /// - Parameters:
+    ///   - isAdapter: whether checkpoints hold what is trained alone.
     ///   - steps: of the whole run.
     ///   - present: whole checkpoints that the run has written already.
-    init(_ training: TrainingOptions, bytesPerCheckpoint: Int, steps: Int, evaluates: Bool, present: Int) {
-        self.bytesPerCheckpoint = bytesPerCheckpoint
+    init(
+        _ training: TrainingOptions, tensors: [TensorPlan], isAdapter: Bool, steps: Int, evaluates: Bool, present: Int
+    ) {
+        bytesPerCheckpoint = tensors.reduce(0) { sum, tensor in
+            let weight = tensor.isTrained || !isAdapter ? tensor.storedType.byteCount : 0
+            let state = tensor.isTrained ? (tensor.storedType == .float32 ? 8 : 12) : 0
+            return sum + (weight + state) * tensor.shape.reduce(1, *)
+        }
         let byRhythm = training.saveSteps.map { (steps - 1) / $0 } ?? 0
         let byMerit = evaluates && training.evalSteps != nil ? 1 : 0
         var standing = byRhythm + byMerit
@@ -23,18 +32,6 @@ struct CheckpointRoom: Equatable {
         // one more.
         if let limit = training.saveTotalLimit { standing = min(standing, max(limit, 1 + byMerit) + 1) }
         added = max(1, standing + 1 - present)  // final/ comes last
-    }
-
-    /// What a checkpoint of a model takes that is not loaded yet; `HiggsModel.checkpointBytes` says it of one that is.
-    static func bytesPerCheckpoint(_ tensors: [TensorPlan], savesAdapter: Bool) -> Int {
-        tensors.reduce(0) { sum, tensor in
-            let count = tensor.shape.reduce(1, *), width = tensor.storedType.byteCount
-            let moments = tensor.isTrained ? 8 * count : 0
-            if savesAdapter { return sum + moments + (tensor.isTrained ? 4 * count : 0) }
-            // What is stored narrower than it is trained stands in the optimizer's file unrounded.
-            let unrounded = tensor.isTrained && tensor.storedType != .float32 ? 4 * count : 0
-            return sum + count * width + moments + unrounded
-        }
     }
 
     /// - Throws: `Failure` where there is not enough room.

@@ -16,12 +16,12 @@ struct Divergence: PersonReadable, Equatable {
     var lastCheckpoint: String?
 
     var failure: Failure {
-        let shown = rows.prefix(8).map { "'\($0.escapedForTerminal)'" }.joined(separator: ", ")
-        let more = rows.count > 8 ? " and \(rows.count - 8) more" : ""
+        let names = rows.prefix(8).map { "'\($0.escapedForTerminal)'" }.joined(separator: ", ")
+        let shown = rows.isEmpty ? "" : ", rows \(names)" + (rows.count > 8 ? " and \(rows.count - 8) more" : "")
         let place = tensor.map { ", first in \($0)" } ?? ""
         let kept = lastCheckpoint.map { "\($0) is kept" } ?? "no checkpoint was written yet"
         return Failure(
-            .failed, "\(what) is not finite\(place), rows \(shown)\(more)", at: "step \(step)",
+            .failed, "\(what) is not finite\(place)\(shown)", at: "step \(step)",
             remedy: "\(kept); lower learning_rate or look at these rows")
     }
 }

@@ -115,7 +115,7 @@ struct RunSetup: Sendable {
     /// What training holds, before anything so large is loaded; without activations.
     func memoryNeed() throws -> MemoryNeed { MemoryNeed(try tensors()) }
 
-    /// The model's tensors, before anything so large is loaded.
+    /// The model's tensors, as they will be; nothing of their values is read.
     func tensors() throws -> [TensorPlan] {
         guard let baseDirectory else { return HiggsModel.tensors(modelConfig, parts: parts, files: nil) }
         let (config, files) = try HiggsModel.open(baseDirectory)

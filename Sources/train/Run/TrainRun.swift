@@ -57,6 +57,11 @@ final class TrainRun {
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
             (model, optimizer) = try Checkpoint.load(path, setup: setup)
+            guard optimizer.stepCount == saved.step else {
+                throw TrainerState.Unreadable(
+                    path: "\(path)/\(TrainerState.fileName)",
+                    reason: "it is of step \(saved.step), the optimizer beside it of step \(optimizer.stepCount)")
+            }
             state = saved
         } else {
             model = try setup.model()

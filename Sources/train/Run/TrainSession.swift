@@ -49,9 +49,9 @@ struct TrainSession {
         let steps = StepPlan(data, training: training).totalSteps(epochs: training.epochs, maxSteps: training.maxSteps)
         var present = 0
         if case .checkpoint = start { present = CheckpointName.all(in: directory.path).count }
-        let bytes = CheckpointRoom.bytesPerCheckpoint(try setup.tensors(), savesAdapter: setup.parts.adapter != nil)
         try CheckpointRoom(
-            training, bytesPerCheckpoint: bytes, steps: steps, evaluates: data.validationRowCount > 0, present: present
+            training, tensors: try setup.tensors(), isAdapter: setup.parts.adapter != nil, steps: steps,
+            evaluates: data.validationRowCount > 0, present: present
         ).check(directory.path)
     }
 
