@@ -11,10 +11,15 @@ extension Format {
                 programCount: 2,
                 open: { place in
                     let said = try features(place, config: place.file, model: nil)
-                    // Also the step plan, the model's sizes and the memory that they would take.
+                    // Also the step plan and one step, of a model of the intact sizes: larger ones are no damage, but take time.
+                    let sizes = [
+                        "hidden_size=16", "intermediate_size=24", "num_hidden_layers=1", "num_attention_heads=2",
+                    ]
+                    .flatMap { ["--set", "model.\($0)"] }
                     let flags = ["--data-path", place.material.folder("work"), "--output-dir", try place.fresh("run")]
                     try place.programs.run(
-                        "train", ["check", "--config", place.file, "--threads", "1"] + flags, scratch: place.scratch,
+                        "train", ["check", "--config", place.file, "--threads", "1"] + flags + sizes,
+                        scratch: place.scratch,
                         mayDiverge: true)
                     return said
                 }),
