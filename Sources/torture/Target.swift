@@ -96,7 +96,7 @@ extension Target {
     /// - Parameter finished: all states that may look whole.
     func falsehoods(in scratch: String, finished: [Content]) throws -> [String] {
         let now = try Content(self, in: scratch)
-        return outputs.compactMap { output -> String? in
+        return try outputs.compactMap { output -> String? in
             guard let found = now.outputs[output]?.promised else { return nil }
             let expected = finished.compactMap { $0.outputs[output]?.promised }
             switch kind {
@@ -107,18 +107,32 @@ extension Target {
                 return "\(output) looks whole, but differs in \(gaps.first?.prefix(4).joined(separator: ", ") ?? "all")"
             case .run:
                 for directory in Self.checkpoints(found) {
-                    let part = Self.part(found, directory)
-                    let parts = expected.map { Self.part($0, directory) }.filter { !$0.isEmpty }
-                    // A stop saves where the undisturbed run does not: that one must have all files; that it can be gone
-                    // on from, the next run proves.
-                    let isWhole =
-                        parts.isEmpty
-                        ? part.count == 4 : parts.contains { Snapshot.differences($0, part).isEmpty }
-                    if !isWhole { return "\(output)/\(directory) looks whole, but is not" }
+                    let what = try falsehood(
+                        of: Self.part(found, directory), expected: expected.map { Self.part($0, directory) },
+                        in: "\(scratch)/\(output)/\(directory)")
+                    if let what { return "\(output)/\(directory) looks whole, but \(what)" }
                 }
                 return nil
             }
         }
+    }
+
+    /// What is wrong with a checkpoint that says it is whole; nil where nothing is.
+    ///
+    /// A stop saves where the undisturbed run does not: that one must have all files. A stop within an evaluation saves the
+    /// tensors of that step with a state that owes the evaluation. That both can be gone on from, the next run proves.
+    private func falsehood(
+        of part: [String: UInt64], expected: [[String: UInt64]], in directory: String
+    ) throws -> String? {
+        let known = expected.filter { !$0.isEmpty }
+        if known.isEmpty { return part.count == 4 ? nil : "has the files \(part.keys.sorted())" }
+        let gaps = known.map { Snapshot.differences($0, part) }
+        if gaps.contains([]) { return nil }
+        if gaps.contains(where: { $0.allSatisfy { $0.hasSuffix("/trainer_state.json") } }) {
+            let state = try MappedFile(path: "\(directory)/trainer_state.json").withBytes { try JSONValue(parsing: $0) }
+            if state["owes_evaluation"]?.boolValue == true { return nil }
+        }
+        return "differs in \(gaps[0].joined(separator: ", "))"
     }
 
     /// The directories of a run that say they are whole checkpoints.

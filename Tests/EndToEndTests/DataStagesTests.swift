@@ -106,6 +106,55 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", ".gz", ".zst"]) func `a killed ingest decodes no clip a second time`(suffix: String) throws {
+        try withTemporaryDirectory { directory in
+            let rows = 24, clip = "\(repository)/examples/arabic-mini/audio/amal-00.flac"
+            var manifest = ""
+            for row in 0..<rows {
+                try FileManager.default.copyItem(atPath: clip, toPath: "\(directory)/\(row).flac")
+                manifest += #"{"id": "\#(row)", "messages": [{"role": "assistant", "content": "#
+                manifest += #"[{"type": "audio", "audio_url": "\#(row).flac"}]}]}"# + "\n"
+            }
+            let plain = "\(directory)/m.jsonl", bytes = Array(manifest.utf8)
+            try Data(bytes).write(to: URL(fileURLWithPath: plain))
+            switch suffix {
+            case ".gz": try BuiltProgram(path: "/bin/sh").run(["-c", "gzip -k '\(plain)'"]).expecting(0)
+            case ".zst":
+                let frame = try bytes.withUnsafeBytes { try Zstd.compress($0, level: 3) }
+                try Data(frame).write(to: URL(fileURLWithPath: plain + suffix))
+            default: break
+            }
+            func command(_ manifest: String, _ work: String) -> [String] {
+                ["--data-path", manifest, "--output", "\(directory)/\(work)", "--shard-size", "250KiB"]
+            }
+            try ingest.run(command(plain, "whole")).expecting(0)
+            let whole = try contents(of: "\(directory)/whole"), work = "\(directory)/killed"
+            for _ in 0..<30 {
+                try? FileManager.default.removeItem(atPath: work)
+                let running = try ingest.start(command(plain + suffix, "killed") + ["--workers", "1"])
+                while running.isRunning, access("\(work)/audio/shard.00001.json", F_OK) != 0 { usleep(200) }
+                running.send(SIGKILL)
+                if try running.finish().status == 128 + SIGKILL { break }
+            }
+            #expect(access("\(work)/audio/index.json", F_OK) != 0, "every kill came after the end")
+            // The rows of finished shards are done: their files are not even there any more.
+            var done = 0, number = 0
+            func sidecar() -> JSONValue? {
+                let path = "\(work)/audio/shard.\(String(format: "%05d", number)).json"
+                return (try? String(contentsOfFile: path, encoding: .utf8)).flatMap { try? JSONValue(parsing: $0) }
+            }
+            while let sidecar = sidecar() {
+                done += sidecar["counts"]?["samples"]?.intValue ?? 0
+                number += 1
+            }
+            #expect(done > 0 && done < rows)
+            for row in 0..<done { try FileManager.default.removeItem(atPath: "\(directory)/\(row).flac") }
+            let resumed = try ingest.run(command(plain + suffix, "killed") + ["--json"]).expecting(0)
+            #expect(try JSONValue(parsing: resumed.output)["skipped"] == .int(number))
+            #expect(differences(try contents(of: work), whole) == [])
+        }
+    }
+
     /// Stops a command by a signal as soon as `begun` is there, from an empty `output` on. Where the work ended before the
     /// signal came it is begun again; a stop that never lands is an error.
     private func stop(

@@ -132,20 +132,6 @@ import Testing
         }
     }
 
-    @Test func `a link in the place of an unfinished file is not followed`() throws {
-        try withTemporaryDirectory { directory in
-            let work = try ExampleWork.copy(into: directory), victim = "\(directory)/victim"
-            try Data("precious".utf8).write(to: URL(fileURLWithPath: victim))
-            try FileManager.default.removeItem(atPath: "\(work)/codes/shard.00000.mds.zstd")
-            try FileManager.default.createSymbolicLink(
-                atPath: "\(work)/codes/shard.00000.mds.zstd.tmp", withDestinationPath: victim)
-            let flags = ["--input", "\(work)/audio", "--output", "\(work)/codes", "--codec", "\(work)/codec"]
-            let result = try tokenize.run(["encode"] + flags)
-            #expect(result.status == 1 && result.errors.contains("shard.00000.mds.zstd.tmp"), "\(result.errors)")
-            #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
-        }
-    }
-
     @Test func `a zstd manifest that asks for a window of gigabytes, and one that is all skipping`() throws {
         try withTemporaryDirectory { directory in
             let path = "\(directory)/rows.jsonl.zst"

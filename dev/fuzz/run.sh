@@ -23,7 +23,7 @@ for module in PipelineKit CSndfile CSamplerate COpenBLAS CZstd CXXHash CZlib CMa
 done
 rm -f "$package"/Sources/fuzz/*
 cp -p dev/fuzz/Harness.swift Sources/ingest/{RowParser,Reject,ManifestReader}.swift Sources/train/Config/*.swift \
-    Sources/train/Loss/{LossOptions,LabelCounts}.swift "$package/Sources/fuzz/"
+    Sources/train/Loss/{LossOptions,LabelCounts}.swift Sources/train/Adapter/ModulePattern.swift "$package/Sources/fuzz/"
 swift build --package-path "$package" -c release -Xswiftc -sanitize=fuzzer >"$build/build.log" 2>&1 || {
     grep -E "error" "$build/build.log" | sort -u >&2
     exit 1

@@ -28,9 +28,9 @@ extension Checkpoint {
         let path = directory + "/" + optimizerName
         if let what = try optimizer.firstDifference(savedAt: path) { throw CheckpointMismatch(path: path, what: what) }
         // By its bytes too: a key that is damaged may be one whose absence means something.
-        let bytes = Array((state.json.pretty() + "\n").utf8)
+        let statePath = directory + "/" + TrainerState.fileName, bytes = Array((state.json.pretty() + "\n").utf8)
         guard try TrainerState(checkpoint: directory) == state,
-            try MappedFile(path: directory + "/" + TrainerState.fileName).withBytes({ $0.elementsEqual(bytes) })
+            try MappedFile(path: statePath).withBytes({ $0.elementsEqual(bytes) })
         else {
             throw CheckpointMismatch(path: directory, what: TrainerState.fileName)
         }

@@ -31,8 +31,7 @@ struct CheckpointRoom: Equatable {
         // The newest and the best stay under any limit, and the oldest goes when the new one is whole: for a moment there is
         // one more.
         if let limit = training.saveTotalLimit { standing = min(standing, max(limit, 1 + byMerit) + 1) }
-        // final/ comes last, and a stop may save one more.
-        added = max(1, standing + 1 - present)
+        added = max(1, standing + 1 - present)  // final/ comes last
     }
 
     /// - Throws: `Failure` where there is not enough room.
