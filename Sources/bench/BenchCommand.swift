@@ -1,4 +1,4 @@
-// bench: times and peak memory of the data path on this machine, with the Python peers beside them where they are installed.
+// bench: times and peak memory of the data path and of training on this machine, with the Python peers beside them where they are installed.
 // Not a test: it asserts nothing. Kernels run in this process, stages as the processes that users run.
 
 import ArgumentParser
@@ -9,7 +9,7 @@ import PipelineKit
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measures the data path on this machine.",
+        abstract: "Measures the data path and training on this machine.",
         discussion: """
             EXAMPLES
               bench                                    ours alone, some ten minutes
@@ -33,8 +33,18 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the figures go as JSON.", valueName: "FILE"))
     var output = "bench.json"
 
-    @Flag(help: "Measure ingest, featurize and the shards only.")
-    var dataOnly = false
+    enum Only: EnumerableFlag {
+        case dataOnly, trainingOnly
+
+        static func help(for value: Only) -> ArgumentHelp? {
+            switch value {
+            case .dataOnly: "Measure log-mel, ingest, featurize and the shards."
+            case .trainingOnly: "Measure training: 1 GB of memory (PyTorch 3 GB) and some minutes."
+            }
+        }
+    }
+
+    @Flag var only: Only?
 
     @Flag(help: "Leave the full-size Higgs tokenizer out: it takes 2 GB of memory and a few minutes.")
     var skipHiggs = false
@@ -52,12 +62,17 @@ struct BenchCommand: ParsableCommand {
         let peers = peerPython.map { Peers(python: $0, scripts: "\(project)/dev/peers", directory: scratch) }
         let stages = Stages(binaries: Self.binaries, corpus: corpus, peers: peers, runs: runs)
         var table = BenchTable()
-        try measureLogMel(corpus, peers: peers, runs: runs, into: &table)
-        try stages.measureFeaturize(into: &table)
-        try stages.measureIngest(into: &table)
-        try stages.measureShards(into: &table)
-        if !dataOnly { try stages.measureMelRVQ(into: &table) }
-        if !dataOnly, !skipHiggs { try stages.measureHiggs(into: &table) }
+        if only != .trainingOnly {
+            try measureLogMel(corpus, peers: peers, runs: runs, into: &table)
+            try stages.measureFeaturize(into: &table)
+            try stages.measureIngest(into: &table)
+            try stages.measureShards(into: &table)
+        }
+        if only == nil {
+            try stages.measureMelRVQ(into: &table)
+            if !skipHiggs { try stages.measureHiggs(into: &table) }
+        }
+        if only != .dataOnly { try stages.measureTraining(into: &table) }
         Console.print(table.text)
         try AtomicFile.write(table.json(runs: runs).pretty().utf8, to: output)
         Console.log.info("the figures stand in \(output)")

@@ -1,6 +1,7 @@
 // Everything that the command line says, checked, and which of it shapes the output.
 
 import ArgumentParser
+import Foundation
 import PipelineKit
 
 /// A number of bytes on the command line: `65536`, `512KiB`, `64MiB`, `1GiB`.
@@ -78,6 +79,9 @@ struct ExcludedIDs {
     /// - Throws: `Failure` (bad usage) that names the line.
     init(path: String?) throws {
         guard let path else { return }
+        guard access(path, F_OK) == 0 else {
+            throw Failure(.badUsage, "no such file", at: path.escapedForTerminal, remedy: "check --exclude")
+        }
         let file = try MappedFile(path: path)
         let lines = file.withBytes { Array($0) }.split(separator: 0x0A, omittingEmptySubsequences: false)
         var all: [[UInt8]] = []

@@ -15,7 +15,7 @@ private func verdicts(of format: String, in table: String) -> [Int]? {
 @Suite struct MutationTests {
     @Test func `a crash, a hang, a memory hog, changed content and bad sentences are seen and told apart`() throws {
         let result = try mutate.run(
-            ["--self-test", "--mutants", "8", "--seed", "1", "--seconds", "1", "--project", repository]
+            ["--self-test", "--mutants", "8", "--seed", "1", "--seconds", "2", "--project", repository]
         ).expecting(1)
         // mutants, refused, same, changed, crashes, hangs, memory, broken
         for (format, place) in [

@@ -21,7 +21,8 @@ import Testing
         let (a, b) = (logMel.chunk(got[...]).values, logMel.chunk(expected[...]).values)
         let difference = zip(a, b).reduce(0.0) { $0 + Double(abs($1.0 - $1.1)) } / Double(a.count)
         print("log-mel, \(rate) Hz, \(bins) bins: \(difference) from soxr HQ in the mean")
-        #expect(difference < 0.02)
+        // 0.0008 were measured; a gain of 1 % would make 0.002.
+        #expect(difference < 0.001_5)
     }
 
     @Test(arguments: [48_000, 44_100]) func `the samples are those of soxr HQ, but for the transition band`(

@@ -152,4 +152,17 @@ import Testing
             #expect(try file.floats("e\u{301}") == [2])
         }
     }
+
+    @Test func `an index that names a file which is not there is damaged data`() throws {
+        try withTemporaryDirectory { directory in
+            let path = "\(directory)/\(SafetensorsSet.indexName)"
+            for name in ["model-1e308.safetensors", String(repeating: "x", count: 300)] {
+                let index: JSONValue = ["weight_map": ["a": .string(name)]]
+                try AtomicFile.write(index.pythonDump().utf8, to: path)
+                let failure = failure { try SafetensorsSet(directory: directory) }
+                #expect(failure?.status == .badData && failure?.location == path)
+                #expect(failure?.what == "the index names \(name), which is not there")
+            }
+        }
+    }
 }

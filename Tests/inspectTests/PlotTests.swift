@@ -115,7 +115,7 @@ import Testing
         #expect(abs(MelImage(of: tone).centresHertz[127 - brightest] - 1_000) < 50)
     }
 
-    @Test(arguments: [(40, 2.5), (80, 0.05), (80, 2.001), (133, 30.001)])
+    @Test(arguments: [(40, 2.5), (80, 0.06), (80, 2.001), (133, 30.001)])
     func `drawings keep their width, plain ones are ASCII`(columns: Int, seconds: Double) throws {
         let view = try view(seconds: seconds, frames: Int(seconds * 25) + 1)
         let plain = ClipDrawing(view: view, style: TerminalStyle(columns: columns, isColored: false)).lines
@@ -123,6 +123,7 @@ import Testing
         #expect(plain.count == 2 + 6 + 14 + 8 + 2)
         #expect(plain.dropFirst(2).joined().unicodeScalars.allSatisfy { $0.isASCII || $0 == "…" })
         #expect(!plain.joined().contains("\u{1B}"))
+        #expect(plain.last?.hasSuffix(" s") == true)
         let colored = ClipDrawing(view: view, style: TerminalStyle(columns: columns, isColored: true)).lines
         #expect(colored.count == plain.count)
         for line in colored where line.contains("\u{1B}") {
@@ -155,6 +156,14 @@ import Testing
         #expect(without.width == with.width && without.width > 6 * 200)
         #expect(with.height - without.height == 30 + 256 + 14)
         let short = try self.view(seconds: 0.05, frames: 2)
-        #expect(ClipPicture(view: short, decoded: nil).raster().width > 640)
+        let picture = ClipPicture(view: short, decoded: nil).raster()
+        #expect(picture.width > 640)
+        // Titles end before the picture does: above the axis of seconds the last columns are paper.
+        var isPaper = true
+        for y in 0..<picture.height - 56 {
+            let end = (y + 1) * picture.width * 3
+            for byte in picture.pixels[end - 60..<end] where byte != 0xFF { isPaper = false }
+        }
+        #expect(isPaper)
     }
 }

@@ -121,7 +121,7 @@ import Testing
         #expect(try broken { try FileManager.default.removeItem(atPath: "\($0)/codes/shard.00001.json") } == [records])
         #expect(
             try broken { try edit("\($0)/features/shard.00000.json") { $0["counts"] = ["samples": 2] } } == [records])
-        #expect(try broken { try edit("\($0)/audio/shard.00000.json") { $0["key"] = "0000000000000000" } } == [records])
+        #expect(try broken { try edit("\($0)/codes/shard.00000.json") { $0["key"] = "0000000000000000" } } == [records])
         #expect(
             try broken { try edit("\($0)/samples/stage.json") { $0["counts"] = ["samples": 2, "rows": 3] } }
                 == ["every row is a sample or a reject"])

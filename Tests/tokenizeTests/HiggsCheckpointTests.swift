@@ -107,6 +107,24 @@ private func wave(_ clip: Int) throws -> [Float] {
         #expect(refusal?.what.hasPrefix("downsample_factor: ") == true, "\(String(describing: refusal))")
     }
 
+    @Test func `rates that no resampler of any size joins, and strides that leave no frame, are refused by their keys`()
+        throws
+    {
+        var checkpoint = try Checkpoint()
+        checkpoint.set("semantic_sample_rate", to: 383_999)
+        let refusal = failure { try checkpoint.open() }
+        #expect(
+            refusal?.what.hasPrefix("semantic_sample_rate: 24000 to 383999 Hz") == true,
+            "\(String(describing: refusal))")
+
+        checkpoint = try Checkpoint()
+        checkpoint.set("semantic_model_config", "conv_stride", to: [255, 2, 2, 2, 2, 2, 2])
+        let codec = try checkpoint.open()
+        let short = failure { try codec.encode([Float](repeating: 0.1, count: 14_400)) }
+        #expect(
+            short?.what.contains("no HuBERT frame comes out of 9920 samples") == true, "\(String(describing: short))")
+    }
+
     @Test func `float16 and bfloat16 give the codes of the same weights as float32`() throws {
         let original = try Checkpoint()
         for type in ["F16", "BF16"] {

@@ -216,7 +216,7 @@ extension PackedBatch {
                 try AtomicFile.write(bytes, to: path)
             }
             let names = ["model.safetensors", "optimizer.safetensors", "config.json", "trainer_state.json"]
-            for (name, fromEnd) in zip(names, [1, 1, 40, 12]) {
+            for (name, fromEnd) in zip(names, [1, 1, 40, 4]) {
                 #expect(throws: (any Error).self, "\(name)") {
                     try save { try flip("\($0)/\(name)", fromEnd: fromEnd) }
                 }

@@ -374,4 +374,24 @@ private func start(
         #expect(validation["validation_reference_swap_delta"] == 0.25)
         #expect(validation["validation_text_swap_delta"]?.isNull == true)
     }
+
+    @Test func `of a checkpoint that is a link only the link goes, and of other names nothing`() throws {
+        try withTemporaryDirectory { root in
+            let run = root + "/run", files = FileManager.default
+            try write(state(step: 1), root + "/foreign")
+            try write(state(step: 2), run + "/checkpoint-2")
+            try write(state(step: 3), run + "/checkpoint-3")
+            try files.createSymbolicLink(atPath: run + "/checkpoint-1", withDestinationPath: root + "/foreign")
+            try CheckpointName.prune(in: run, retention: Retention(interval: 1, limit: 1), best: nil)
+            #expect(try files.contentsOfDirectory(atPath: run) == ["checkpoint-3"])
+            #expect(try TrainerState(checkpoint: root + "/foreign") == state(step: 1))
+
+            for name in ["checkpoint-4.partial", "final.partial", "notes.partial", "checkpoint-x.partial"] {
+                try files.createDirectory(atPath: run + "/" + name, withIntermediateDirectories: true)
+            }
+            try CheckpointName.removePartial(in: run)
+            let left = try files.contentsOfDirectory(atPath: run).sorted()
+            #expect(left == ["checkpoint-3", "checkpoint-x.partial", "notes.partial"])
+        }
+    }
 }

@@ -131,6 +131,11 @@ extension HiggsCodec {
         guard wave.count >= config.hopSamples else {
             throw HiggsError(.tooShort(samples: wave.count, minimum: config.hopSamples))
         }
+        let heard = resampler.outputCount(wave.count) + 2 * Self.semanticPadding
+        guard hubert.outputCount(heard) >= 1 else {
+            throw HiggsError(
+                .config(key: "semantic_model_config.conv_stride", "no HuBERT frame comes out of \(heard) samples"))
+        }
         guard wave.count <= Self.limitSeconds * config.sampleRate else {
             throw HiggsError(
                 .tooLong(

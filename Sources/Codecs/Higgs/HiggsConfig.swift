@@ -79,6 +79,12 @@ extension HiggsConfig {
 
         sampleRate = try top.size("sample_rate", 24_000, most: 384_000)
         semanticRate = try top.size("semantic_sample_rate", 16_000, most: 384_000)
+        // A kernel of the resampler for each of its phases.
+        let phases = SincResampler.kernelSize(from: sampleRate, to: semanticRate)
+        guard phases <= 1 << 24 else {
+            throw top.wrong(
+                "semantic_sample_rate", "\(sampleRate) to \(semanticRate) Hz takes a resampler of \(phases) numbers")
+        }
         self.acoustic = try Acoustic(acoustic)
         self.semantic = try Semantic(semantic)
         semanticEncoder = try SemanticEncoder(top, hidden: self.semantic.hidden)

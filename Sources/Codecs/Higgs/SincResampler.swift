@@ -17,13 +17,23 @@ struct SincResampler: Sendable {
     /// (target, 2 · width + source)
     private let kernels: [[Float]]
 
-    init(from sourceRate: Int, to targetRate: Int) {
+    private static func reduced(_ sourceRate: Int, _ targetRate: Int) -> (source: Int, target: Int, width: Int) {
         var (a, b) = (sourceRate, targetRate)
         while b != 0 { (a, b) = (b, a % b) }
-        source = sourceRate / a
-        target = targetRate / a
+        let (source, target) = (sourceRate / a, targetRate / a)
+        let base = Double(min(source, target)) * rollOff
+        return (source, target, Int((Double(crossings) * Double(source) / base).rounded(.up)))
+    }
+
+    /// How many numbers the kernels hold: few for rates with a large common divisor, billions for others.
+    static func kernelSize(from sourceRate: Int, to targetRate: Int) -> Int {
+        let (source, target, width) = reduced(sourceRate, targetRate)
+        return target * (2 * width + source)
+    }
+
+    init(from sourceRate: Int, to targetRate: Int) {
+        (source, target, width) = Self.reduced(sourceRate, targetRate)
         let base = Double(min(source, target)) * Self.rollOff
-        width = Int((Double(Self.crossings) * Double(source) / base).rounded(.up))
         let (width, source, target) = (width, source, target)
         kernels = (0..<target).map { phase in
             (-width..<width + source).map { place in

@@ -56,7 +56,8 @@ public final class AtomicFile {
         self.faultPoint = faultPoint
         temporaryPath = path + ".tmp"
         try faultPoint?("create \(path)")
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        // No link in its place is followed: what it leads to is not ours to cut.
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
         if descriptor < 0 { throw FileError("create the file", temporaryPath) }
     }
 

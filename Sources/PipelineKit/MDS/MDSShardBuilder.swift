@@ -13,6 +13,8 @@ public final class MDSShardBuilder {
     private var room = 0
     /// Of the shard before: the next one is likely to be as large.
     private var expectedBytes = 1 << 20
+    /// What a shard that outgrows that gets at least; what is not written takes no memory.
+    private static let grownBytes = 16 << 20
 
     public init(configuration: MDSConfiguration) {
         self.configuration = configuration
@@ -77,7 +79,7 @@ public final class MDSShardBuilder {
             self.memory = memory
             return memory
         }
-        if needed > memory.bytes.count { try memory.grow(to: max(needed, 2 * memory.bytes.count)) }
+        if needed > memory.bytes.count { try memory.grow(to: max(needed, 2 * memory.bytes.count, Self.grownBytes)) }
         return memory
     }
 

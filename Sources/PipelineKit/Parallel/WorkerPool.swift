@@ -18,7 +18,7 @@ public final class WorkerPool: @unchecked Sendable {
         running = threads
         for index in 0..<threads {
             let thread = Thread { [self] in
-                while let job = wait() { job() }
+                while runNext() {}
                 condition.lock()
                 running -= 1
                 condition.broadcast()
@@ -47,6 +47,14 @@ public final class WorkerPool: @unchecked Sendable {
         isStopping = true
         condition.broadcast()
         while running > 0 { condition.wait() }
+    }
+
+    /// Waits for a job and runs it; false at the end. A function of its own, so that what a job holds, such as a shard,
+    /// is let go before the next wait.
+    private func runNext() -> Bool {
+        guard let job = wait() else { return false }
+        job()
+        return true
     }
 
     private func wait() -> (@Sendable () -> Void)? {

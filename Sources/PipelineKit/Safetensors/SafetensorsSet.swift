@@ -39,7 +39,13 @@ public final class SafetensorsSet: Sendable {
         let places = try Self.places(index)
         let names = Set(places.map { Array($0.file.utf8) }).map { String(decoding: $0, as: UTF8.self) }
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        self.files = try names.map { try SafetensorsFile(path: directory + "/" + $0) }
+        self.files = try names.map { name in
+            do {
+                return try SafetensorsFile(path: directory + "/" + name)
+            } catch let error as FileError where error.code == ENOENT || error.code == ENAMETOOLONG {
+                throw SafetensorsError(path: index, .tensor("the index names \(name), which is not there"))
+            }
+        }
         // Each tensor lies where the index says, and nowhere else.
         let byName = Dictionary(uniqueKeysWithValues: zip(names.map { Array($0.utf8) }, self.files))
         for (name, file) in places where byName[Array(file.utf8)]?.tensor(name) == nil {

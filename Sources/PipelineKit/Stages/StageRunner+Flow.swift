@@ -47,7 +47,8 @@ extension StageRunner {
         var unread = todo[...], reads = InFlight<Job<MDSShard>>(), steps = InFlight<Step>()
         func readAhead() {
             guard let number = unread.popFirst() else { return }
-            reads.append(readers.submit { [reader] in try reader.shard(number) })
+            reads.append(readers.submit { [reader, firstShard] in try firstShard ?? reader.shard(number) })
+            firstShard = nil
         }
         func takeStep() throws {
             switch steps.popFirst() {

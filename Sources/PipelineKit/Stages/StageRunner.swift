@@ -63,6 +63,8 @@ final class StageRunner<Stage: ShardStage> {
     let configuration: MDSConfiguration
     private let identity: StageIdentity
     private let start = ContinuousClock.now
+    /// The first input shard, from the check of the room until its turn, so that it is read once.
+    var firstShard: MDSShard?
     private var failures: [SampleFailure] = []
     private var failureCount = 0
     var failedShards = 0
@@ -136,7 +138,9 @@ final class StageRunner<Stage: ShardStage> {
             Console.log.info("\(keys.count - todo.count) of \(keys.count) shards are done already")
         }
         let waiting = todo.reduce(0) { $0 + reader.shards[$1].sampleCount }
-        try checkRoom(samples: waiting, first: todo[0])
+        let first = try reader.shard(todo[0])
+        try checkRoom(samples: waiting, first: first)
+        firstShard = first
         let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
         defer { progress.finish() }
         try process(todo, keys: keys, progress)
@@ -146,8 +150,7 @@ final class StageRunner<Stage: ShardStage> {
     private static var sampled: Int { 256 }
 
     /// Checks that there is room for the output of so many samples, by the first ones of the first shard to be done.
-    private func checkRoom(samples: Int, first number: Int) throws {
-        let shard = try reader.shard(number)
+    private func checkRoom(samples: Int, first shard: MDSShard) throws {
         let count = min(shard.count, Self.sampled)
         guard count > 0 else { return }
         let bytes = try (0..<count).reduce(0) { sum, sample in

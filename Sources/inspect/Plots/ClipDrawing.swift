@@ -143,11 +143,11 @@ struct ClipDrawing {
         let (step, ticks) = TimeAxis.ticks(seconds: view.seconds, limit: max(2, columns / 10))
         var rule = Array(repeating: style.isColored ? "─" : "-", count: columns)
         var labels = Array(repeating: " ", count: columns)
-        for (number, tick) in ticks.enumerated() {
-            let column = Int(tick / max(view.seconds, 1e-9) * Double(columns))
-            guard column < columns else { continue }
+        let places = ticks.map { (tick: $0, column: Int($0 / max(view.seconds, 1e-9) * Double(columns))) }
+            .filter { $0.column < columns }
+        for (number, (tick, column)) in places.enumerated() {
             rule[column] = style.isColored ? "┬" : "+"
-            let text = TimeAxis.label(tick, step: step) + (number == ticks.count - 1 ? " s" : "")
+            let text = TimeAxis.label(tick, step: step) + (number == places.count - 1 ? " s" : "")
             // The last label stays on the line.
             let start = min(column, columns - text.count)
             for (index, character) in text.enumerated() { labels[start + index] = String(character) }

@@ -24,10 +24,12 @@ struct ClipPicture {
     }
 
     func raster() -> Raster {
-        let plotWidth = min(
-            Self.plotWidths.upperBound,
-            max(Self.plotWidths.lowerBound, Int((view.seconds * Self.pixelsPerSecond).rounded())))
         let panels = panels
+        // As wide as the seconds ask for, and as the longest title.
+        let title = panels.reduce(0) { max($0, PixelFont.width(of: $1.title) * 2) }
+        let plotWidth = max(
+            Self.plotWidths.lowerBound, title,
+            min(Self.plotWidths.upperBound, Int((view.seconds * Self.pixelsPerSecond).rounded())))
         let height =
             Self.margin.top + Self.margin.bottom + (panels.count - 1) * Self.gap
             + panels.reduce(0) { $0 + Self.titleHeight + $1.height }
@@ -76,7 +78,7 @@ struct ClipPicture {
     }
 
     private func melPanel(_ mel: MelImage, _ title: String) -> Panel {
-        Panel(title: title + " (80 dB from black to light)", height: mel.bins * Self.melRow) { raster, x, y in
+        Panel(title: title + ", 80 dB from black to light", height: mel.bins * Self.melRow) { raster, x, y in
             let grid = mel.grid(columns: x.count, rows: y.count)
             for (row, pixelY) in y.enumerated() {
                 for (column, pixelX) in x.enumerated() {

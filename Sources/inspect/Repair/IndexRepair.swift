@@ -102,7 +102,9 @@ struct IndexRepair {
             let name = ShardSidecar.basename(sidecars.count)
             let path = "\(directory)/\(name)"
             guard FileManager.default.fileExists(atPath: path) else { break }
-            guard let sidecar = try ShardSidecar(path: path) else { throw refuse("not a sidecar", at: path) }
+            guard let sidecar = try ShardSidecar(path: path) else {
+                throw refuse("damaged, or not a sidecar", at: path)
+            }
             let stem = name.dropLast(".json".count)
             let file = sidecar.shard.stored.basename
             guard [stem + ".mds", stem + ".mds.zstd"].contains(where: { $0.utf8.elementsEqual(file.utf8) }) else {

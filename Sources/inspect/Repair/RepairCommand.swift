@@ -47,8 +47,7 @@ struct RepairCommand: ParsableCommand {
                     "written": .bool(!repair.isThere && !check),
                 ]
             }
-            let object: JSONValue = ["kind": "repair", "directories": .array(list)]
-            Console.print(object.pythonDump(ascii: false))
+            Console.print(["kind": "repair", "directories": .array(list)])
             return
         }
         for repair in repaired {

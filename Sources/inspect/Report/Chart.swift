@@ -78,11 +78,17 @@ enum Chart {
             ])
     }
 
+    /// What stands in a column of a table.
+    enum Column: String {
+        case text, number
+        /// A bar.
+        case wide
+    }
+
     /// A table with its headings; it scrolls sideways where it is too wide.
-    static func table(_ headings: [String], _ rows: [Markup]) -> Markup {
-        let head = headings.enumerated().map { place, heading -> Markup in
-            .element(
-                "th", ["scope": "col", "class": place == 0 ? "first" : heading.isEmpty ? "wide" : "number"], heading)
+    static func table(_ headings: [(String, Column)], _ rows: [Markup]) -> Markup {
+        let head = headings.map { heading, column -> Markup in
+            .element("th", ["scope": "col", "class": column.rawValue], heading)
         }
         return .element(
             "div", ["class": "scroll"],

@@ -106,7 +106,7 @@ extension HTMLReport {
         return section(
             "How the codebooks are used", id: "codes",
             [
-                Chart.table(["codebook", "codes used", "entropy", ""], rows),
+                Chart.table([("codebook", .text), ("codes used", .number), ("entropy", .number), ("", .wide)], rows),
                 .element(
                     "p", ["class": "note"],
                     "\(countText(codes.frames)) frames. A bar is the entropy over the most that a codebook of its size can "
@@ -165,7 +165,13 @@ extension HTMLReport {
         if let unnamed = statistics.unnamed { rows.append(row(.element("em", "without a name"), unnamed)) }
         return section(
             "Who speaks", id: "speakers",
-            [Chart.table(["speaker", "samples", "answers (minutes)", "references (minutes)", ""], Array(rows))])
+            [
+                Chart.table(
+                    [
+                        ("speaker", .text), ("samples", .number), ("answers (minutes)", .number),
+                        ("references (minutes)", .number), ("", .wide),
+                    ], Array(rows))
+            ])
     }
 
     mutating func samplesSection() throws -> Section {
@@ -195,7 +201,8 @@ extension HTMLReport {
                 "\(counted(reader.shards.count, "shard")), \(bytesText(report.storedBytes)) stored, "
                 + "\(bytesText(report.rawBytes)) raw, \(report.compression)"
             let rows =
-                (report.stage?.fields ?? []).map { field, value -> Markup in
+                (report.stage?.fields ?? []).filter { !$0.name.hasPrefix("counts.text.") }.map {
+                    field, value -> Markup in
                     .element(
                         "tr",
                         [
@@ -217,7 +224,7 @@ extension HTMLReport {
     }
 
     /// A part of the page with the name by which the list at the top leads to it.
-    private func section(_ title: String, id: String, _ content: [Markup]) -> Section {
+    func section(_ title: String, id: String, _ content: [Markup]) -> Section {
         Section(
             title: title, id: id, markup: .element("section", ["id": id], [.element("h2", title)] + content))
     }

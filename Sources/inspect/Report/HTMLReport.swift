@@ -55,7 +55,8 @@ struct HTMLReport: Report {
 
     private mutating func page() throws -> Markup {
         let shown = try samplesSection()
-        let sections = [durations, speakers, texts, rejected, codeUse].compactMap { $0 } + [shown, provenance]
+        let sections =
+            [durations, speakers, texts, textMaterial, rejected, codeUse].compactMap { $0 } + [shown, provenance]
         let body = [header, tiles, .element("nav", sections.map(\.link))] + sections.map(\.markup) + [footer]
         return .document(
             head: [

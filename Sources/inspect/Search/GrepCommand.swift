@@ -77,8 +77,7 @@ struct GrepCommand: ParsableCommand {
                 }
             })
         if json {
-            let object: JSONValue = ["kind": "matches", "count": .int(count), "matches": .array(listed)]
-            Console.print(object.pythonDump(ascii: false))
+            Console.print(["kind": "matches", "count": .int(count), "matches": .array(listed)])
         }
         if count == 0 { throw ExitCode(1) }
     }

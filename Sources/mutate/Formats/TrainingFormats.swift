@@ -36,6 +36,19 @@ extension Format {
                     try trained(place, work: place.material.folder("work"), run: place.folder, flags: ["--resume"])
                 })
         }
+        + [
+            ("adapter", "adapter_config.json", FileKind.text), ("adapter", "adapter_model.safetensors", .binary),
+            ("sharded", "model.safetensors.index.json", .text), ("sharded", "config.json", .text),
+        ].map { folder, file, kind in
+            Format(
+                name: "\(folder) \(file) for merge", folder: folder, file: file, kind: kind, weight: 1, programCount: 1,
+                open: { place in
+                    let isAdapter = folder == "adapter"
+                    return try merged(
+                        place, model: isAdapter ? place.material.folder("model") : place.folder,
+                        adapter: isAdapter ? place.folder : place.material.folder("adapter"))
+                })
+        }
         + ["samples", "codes"].map { stage in
             Format(
                 name: "\(stage) for train, no hashes", folder: "bare-work", file: "\(stage)/shard.00000.mds",
@@ -47,6 +60,15 @@ extension Format {
     private static func features(_ place: Place, config: String, model: String?) throws -> UInt64 {
         let flags = ["features", "--config", config] + (model.map { ["--model", $0] } ?? [])
         return XXH64.hash(try place.programs.run("train", flags, scratch: place.scratch).utf8)
+    }
+
+    /// The weights that `train merge` makes of a model and an adapter.
+    private static func merged(_ place: Place, model: String, adapter: String) throws -> UInt64 {
+        let output = try place.fresh("merged")
+        try place.programs.run(
+            "train", ["merge", "--model", model, "--adapter", adapter, "--output", output], scratch: place.scratch,
+            mayDiverge: true)
+        return try MappedFile(path: "\(output)/model.safetensors").withBytes { XXH64.hash($0) }
     }
 
     private static func trained(_ place: Place, work: String, run: String, flags: [String]) throws -> UInt64 {

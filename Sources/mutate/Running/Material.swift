@@ -21,7 +21,7 @@ struct Material: Sendable {
         }
         for (name, source) in [
             ("mds", "mds"), ("text", "text"), ("streams", "streams"), ("audio", "audio"), ("higgs", "codec/checkpoint"),
-            ("model", "hf/base"),
+            ("model", "hf/base"), ("adapter", "hf/adapter"),
         ] {
             try FileManager.default.copyItem(atPath: "\(fixtures)/\(source)", toPath: folder(name))
         }
@@ -35,6 +35,11 @@ struct Material: Sendable {
         try makeManifests()
         try makeWork(programs)
         try makeRun(programs)
+        // A base in several files, with the index that names them.
+        let parts = ["--shard-bytes", "400000", "--output", folder("sharded")]
+        try programs.run(
+            "train", ["merge", "--model", folder("model"), "--adapter", folder("adapter")] + parts,
+            scratch: folder("scratch"))
     }
 
     // MARK: Manifests
@@ -115,6 +120,11 @@ struct Material: Sendable {
     /// Writes the shards of a directory raw, with an index without hashes.
     private func rewriteRaw(_ source: String, to target: String) throws {
         let reader = try MDSReader(directory: folder(source))
+        // What spoke of the compressed shards goes, as in a directory that another program wrote.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(target))) ?? []
+        where name.hasPrefix("shard.") {
+            try FileManager.default.removeItem(atPath: "\(folder(target))/\(name)")
+        }
         var shards: [MDSShardInfo] = []
         for number in reader.shards.indices {
             let builder = MDSShardBuilder(columns: reader.columns)

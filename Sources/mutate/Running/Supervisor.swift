@@ -78,9 +78,9 @@ struct Supervisor: Sendable {
             ] + (limitsMemory ? [] : ["--unlimited"])
         let child = try ChildProcess(executable, arguments, output: nil, errors: errors)
         // Programs are watched by the worker, and run a second time where they fail. A mutant's time begins when the report
-        // grows.
+        // grows; before the first one the worker starts and opens the intact file.
         let patience = Duration.seconds(seconds * (1 + 2 * format.programCount))
-        var size = 0, deadline = ContinuousClock.now + patience
+        var size = 0, deadline = ContinuousClock.now + .seconds(120)
         let end = child.wait {
             var status = stat()
             if stat(report, &status) == 0, Int(status.st_size) != size {

@@ -30,18 +30,22 @@ struct CheckpointName: Sendable, Equatable {
             .sorted { $0.step < $1.step }
     }
 
-    /// Removes what a killed run left half-written.
+    /// Removes what a killed run left half-written, and nothing of another name.
     static func removePartial(in run: String) throws {
         for name in try FileManager.default.contentsOfDirectory(atPath: run) where name.hasSuffix(partialSuffix) {
+            let whole = String(name.dropLast(partialSuffix.count))
+            guard whole == "final" || CheckpointName(whole) != nil else { continue }
             try FileTree.remove(run + "/" + name)
         }
     }
 
-    /// Removes the checkpoints that a run no longer keeps.
+    /// Removes the checkpoints that a run no longer keeps. Of one that is a link only the link goes: what it leads to belongs
+    /// to somebody else.
     static func prune(in run: String, retention: Retention, best: Int?, finalStep: Int? = nil) throws {
         for step in retention.removed(from: all(in: run).map(\.step), best: best, finalStep: finalStep) {
             // The state goes first: a checkpoint that is half removed must not look whole.
             let path = run + "/" + CheckpointName(step: step).name
+            if unlink(path) == 0 { continue }
             if unlink(path + "/" + TrainerState.fileName) != 0 { throw FileError("remove the old checkpoint", path) }
             try FileTree.remove(path)
         }

@@ -57,7 +57,4 @@ struct Projection {
 
     /// O.
     var outputs: Int { weight.rows }
-
-    /// Whether a backward pass has any gradient to give here.
-    var isTrained: Bool { weight.gradient != nil || bias?.gradient != nil || adapter != nil }
 }
