@@ -24,7 +24,11 @@ public final class DirectoryLock: Sendable {
         self.descriptor = descriptor
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Unlocked by name: a child between fork and exec still has a copy of the descriptor, which would hold the lock.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// Makes a directory and those above it, as far as they are missing.
     public static func makeDirectory(_ path: String) throws {
