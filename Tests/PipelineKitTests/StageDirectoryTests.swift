@@ -162,20 +162,28 @@ import Testing
         }
     }
 
-    @Test func `a full disk is told with a remedy and leaves nothing that looks whole`() throws {
+    @Test func `a link in the place of an unfinished file is refused, and what it leads to stays`() throws {
         try withTemporaryDirectory { directory in
-            #expect(symlink("/dev/full", directory + "/shard.00000.mds.zstd.tmp") == 0)
+            let foreign = directory + "/foreign", link = directory + "/out/shard.00000.mds.zstd.tmp"
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: foreign))
+            try FileManager.default.createDirectory(atPath: directory + "/out", withIntermediateDirectories: true)
+            #expect(symlink(foreign, link) == 0)
             // The link would count as a shard without a record.
             try StageRecord(
                 identity: StageIdentity(stage: "ingest", outputVersion: 1, options: [:], input: [:]), counts: [:]
-            ).bytes.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: directory + "/.stage.json")) }
-            let writer = try open(directory)
+            ).bytes.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: directory + "/out/.stage.json")) }
+            let writer = try open(directory + "/out")
             #expect { try writer.write(shard("a"), as: 0, key: "k", counts: [:]) } throws: {
-                ($0 as? FileError)?.code == ENOSPC
-                    && Failure($0).remedy == "free some space and run the same command again"
+                ($0 as? FileError)?.code == ELOOP && ($0 as? FileError)?.path == link
+                    && Failure($0).remedy == "remove the link that lies there"
             }
-            #expect(try files(in: directory).keys.sorted() == [".lock", ".stage.json"])
+            #expect(try Data(contentsOf: URL(fileURLWithPath: foreign)) == Data("mine".utf8))
         }
+    }
+
+    @Test func `a full disk is told with a remedy`() {
+        let failure = Failure(FileError("write", "x.tmp", code: ENOSPC))
+        #expect(failure.remedy == "free some space and run the same command again")
     }
 
     @Test func `an output that cannot be a directory is named`() throws {

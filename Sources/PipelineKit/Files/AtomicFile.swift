@@ -22,6 +22,7 @@ public struct FileError: PersonReadable {
             case EACCES, EPERM, EROFS: "check the permissions, or choose another place"
             case ENOENT: "check the path"
             case EFBIG: "raise the limit on the size of files (ulimit -f), or choose another file system"
+            case ELOOP: "remove the link that lies there"
             case EIO: "check the disk, then run the same command again"
             default: nil
             }
