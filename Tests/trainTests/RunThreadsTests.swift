@@ -11,7 +11,7 @@ import Testing
         defer { ThreadTeam.count = before }
         #expect(ComputeThreads.apply(asked: 2, width: 16) == 2)
         #expect(ComputeThreads.apply(asked: nil, width: ComputeThreads.leastWidth - 1) == 1)
-        #expect(BLAS.threads == 1)
+        #expect(ThreadTeam.count == 1)
         #expect(ComputeThreads.apply(asked: nil, width: ComputeThreads.leastWidth) == ComputeThreads.cores)
     }
 }

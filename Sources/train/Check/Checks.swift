@@ -141,7 +141,8 @@ enum SaveCheck {
         let optimizer = AdamW(model.parameters, options: AdamW.Options(config.training))
         let state = TrainerState(
             step: 0, totalSteps: 0, epoch: 0, stepInEpoch: 0, seed: config.training.seed, configDigest: "",
-            data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: false, threads: BLAS.threads,
+            data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: false,
+            threads: ThreadTeam.count,
             windowTokens: 0, windowSeconds: 0)
         try Checkpoint.save(
             model: model, optimizer: optimizer, state: state, base: setup.baseDirectory, in: scratch, name: "final")

@@ -18,7 +18,7 @@ enum Linear {
         precondition(y.rows == x.rows && y.columns == projection.outputs, "linear extents")
         projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
             let target = UnsafeMutableBufferPointer(rebasing: y.buffer[outputs.lowerBound...])
-            matmul(
+            parallelMatmul(
                 transposeB: true, m: x.rows, n: outputs.count, k: x.columns, a: UnsafeBufferPointer(x.buffer),
                 lda: max(1, x.columns), b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns), beta: beta,
                 c: target, ldc: y.columns)
@@ -40,7 +40,7 @@ enum Linear {
             precondition(dx.rows == dy.rows && dy.columns == projection.outputs, "linear extents")
             projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
                 let source = UnsafeBufferPointer(rebasing: dy.buffer[outputs.lowerBound...])
-                matmul(
+                parallelMatmul(
                     m: dy.rows, n: dx.columns, k: outputs.count, a: source, lda: dy.columns,
                     b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns),
                     beta: accumulating || outputs.lowerBound > 0 ? 1 : 0, c: dx.buffer, ldc: max(1, dx.columns))

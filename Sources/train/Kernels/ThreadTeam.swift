@@ -1,20 +1,21 @@
-// The threads behind the kernels that are not matrix products. Work is cut by rows, columns or elements, never inside a
-// sum: what is computed does not depend on how many threads there are.
+// The threads behind the kernels, matrix products included. Work is cut by rows, columns or elements, never inside a sum:
+// what is computed does not depend on how many threads there are, but for what the library of products does at the edges of
+// a block.
 
 import Dispatch
 import PipelineKit
 import Synchronization
 
-/// As many threads as the matrix products have.
+/// The threads of the trainer. The library of products has none of its own.
 enum ThreadTeam {
     private static let threads = Atomic(1)
 
-    /// Threads of a call, and of a matrix product; 1 at first. Set where nothing computes.
+    /// Threads of a call; 1 at first. Set where nothing computes.
     static var count: Int {
         get { threads.load(ordering: .relaxed) }
         set {
             threads.store(newValue, ordering: .relaxed)
-            BLAS.setThreads(newValue)
+            BLAS.setThreads(1)
         }
     }
 
@@ -44,7 +45,7 @@ enum ThreadTeam {
     }
 
     /// Calls `body` once for each item, with the number of the slot that computes it: below `slots`, and never two calls at
-    /// once with the same slot. Products inside run on the thread that asks for them.
+    /// once with the same slot.
     static func forEachItem(_ items: Int, slots: Int, _ body: (_ slot: Int, _ item: Int) -> Void) {
         let threads = min(count, slots, items)
         guard threads > 1 else {
@@ -52,11 +53,9 @@ enum ThreadTeam {
             return
         }
         let next = Atomic(0)
-        BLAS.setThreads(1)
         perform(threads) { slot in
             while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < items { body(slot, item) }
         }
-        BLAS.setThreads(count)
     }
 
     /// Calls `body` on so many threads and returns when all are done.

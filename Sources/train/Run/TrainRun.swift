@@ -189,7 +189,7 @@ final class TrainRun {
             step: step, totalSteps: schedule.totalSteps, epoch: place.epoch, stepInEpoch: place.stepInEpoch,
             seed: training.seed, configDigest: XXH64.hash(Array(setup.config.identity.utf8)).hexDigits,
             data: setup.source.fingerprint, validationBy: data.split.by, owesEvaluation: owesEvaluation,
-            threads: BLAS.threads,
+            threads: ThreadTeam.count,
             windowTokens: windowTokens, windowSeconds: windowSeconds, best: best, text: setup.records.text)
     }
 
