@@ -162,4 +162,27 @@ private struct Killed: Error {}
             #expect(try FileManager.default.contentsOfDirectory(atPath: root).allSatisfy { !$0.hasPrefix("merged") })
         }
     }
+
+    @Test func `an adapter too large for the base's type is refused as data, and leaves nothing`() throws {
+        try withTemporaryDirectory { root in
+            let work = try AdapterWork(root, type: .float16)
+            try work.train("run", AdapterWork.lora + ["training.max_steps=2"])
+            let adapter = work.run("run/final"), weights = adapter + "/adapter_model.safetensors"
+            let file = try SafetensorsFile(path: weights)
+            var writer = SafetensorsWriter(metadata: [("format", "pt")])
+            for tensor in file.tensors {
+                let values = try file.floats(tensor.name)
+                writer.add(
+                    tensor.name, shape: tensor.shape, tensor.name.contains("lora_B") ? values.map { $0 * 1e9 } : values)
+            }
+            try withExtendedLifetime(file) { try writer.write(to: weights) }
+            // As one that peft has written: without a proof, which would tell.
+            try FileManager.default.removeItem(atPath: adapter + "/adapter_proof.json")
+            let told = failure {
+                try AdapterMerge(base: work.base, adapter: adapter, output: root + "/merged").run()
+            }
+            #expect(told?.status == .badData && told?.location == adapter, "\(String(describing: told))")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root).allSatisfy { !$0.hasPrefix("merged") })
+        }
+    }
 }

@@ -85,7 +85,13 @@ struct AdapterMerge {
     private func verify(_ directory: String, _ model: HiggsModel, _ proof: AdapterProof) throws -> MergeReport {
         let merged = try HiggsModel(loading: directory, parts: .nothing)
         let wanted = try ProbedLogits(model)
-        let distance = Double(try ProbedLogits(merged).distance(wanted))
+        let got = try ProbedLogits(merged)
+        guard got.isFinite else {
+            throw Failure(
+                .badData, "merged into the weights, the adapter's values are too large: logits are no numbers any more",
+                at: adapter.escapedForTerminal, remedy: "check the adapter's file, or keep base and adapter apart")
+        }
+        let distance = Double(got.distance(wanted))
         let targets = Set(model.parts.adapter?.targets ?? [])
         let types = model.parameters.entries.filter { targets.contains($0.key) }.map(\.storedType)
         let type = types.min { $0.byteCount < $1.byteCount } ?? .float32

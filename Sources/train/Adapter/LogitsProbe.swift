@@ -57,6 +57,9 @@ struct ProbedLogits {
         scale = values.reduce(0) { max($0, abs($1)) }
     }
 
+    /// Whether all of them are numbers.
+    var isFinite: Bool { values.allSatisfy(\.isFinite) }
+
     /// max |a − b|; infinite where one is no number.
     func distance(_ other: ProbedLogits) -> Float {
         precondition(values.count == other.values.count, "logits of two architectures")
