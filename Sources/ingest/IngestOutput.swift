@@ -72,11 +72,7 @@ final class IngestOutput {
     private func key(
         _ writer: ShardDirectoryWriter, _ number: Int, _ state: ResumeState, _ input: JSONObject
     ) -> String {
-        // Not the whole manifest's digest: a shard only depends on the rows up to its own.
-        var source = state.json
-        source["shard"] = .int(number)
-        source["audio_root"] = input["audio_root"]
-        return writer.identity.key(of: .object(source))
+        writer.identity.key(ofShard: number, resume: state.json, audioRoot: input["audio_root"])
     }
 
     /// Goes on behind the first `count` shards.

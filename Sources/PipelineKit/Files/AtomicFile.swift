@@ -140,11 +140,13 @@ public final class AtomicFile {
         try file.commit()
     }
 
-    static func syncDirectory(of path: String) throws {
+    /// Brings the names of the directory in which a path lies to the disk.
+    public static func syncDirectory(of path: String) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError("open the directory", directory) }
         defer { close(descriptor) }
+        // Some file systems cannot sync a directory and say so with EINVAL.
         if fsync(descriptor) != 0, errno != EINVAL { throw FileError("sync the directory", directory) }
     }
 }

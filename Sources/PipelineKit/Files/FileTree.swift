@@ -19,8 +19,9 @@ public enum FileTree {
         guard rmdir(path) == 0 || errno == ENOENT else { throw FileError("remove the directory", path) }
     }
 
-    /// The names in a directory.
-    private static func names(_ path: String) throws -> [String] {
+    /// The names in a directory, in no order.
+    /// - Throws: `FileError`.
+    static func names(_ path: String) throws -> [String] {
         guard let handle = opendir(path) else { throw FileError("list the directory", path) }
         defer { closedir(handle) }
         var names: [String] = []

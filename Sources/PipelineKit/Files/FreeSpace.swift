@@ -14,13 +14,20 @@ public enum FreeSpace {
     ///   - remedy: what helps besides more room, such as `choose another --output`.
     /// - Throws: a `Failure` (failed) that names both figures; `FileError`.
     public static func check(_ directory: String, holds bytes: Int, of what: String, remedy: String) throws {
-        var status = statvfs()
-        guard statvfs(directory, &status) == 0 else { throw FileError("find out the free space", directory) }
-        let free = Double(status.f_bavail) * Double(status.f_frsize)
+        let free = Double(try available(directory))
         guard Double(bytes) > free else { return }
         throw Failure(
             .failed, "\(what) will need about \(text(Double(bytes))), \(text(free)) are free",
             at: directory.escapedForTerminal, remedy: "free some space and run the same command again, or \(remedy)")
+    }
+
+    /// Bytes that an unprivileged program may still write where a directory lies.
+    /// - Throws: `FileError`.
+    public static func available(_ directory: String) throws -> Int {
+        var status = statvfs()
+        guard statvfs(directory, &status) == 0 else { throw FileError("find out the free space", directory) }
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
     /// `1.2 GB`, `34.5 MB`: decimal, as disks are sold and `df -H` prints.

@@ -37,20 +37,16 @@ public struct ManifestRuns: Sendable, Equatable {
     }
 
     /// The number within the shard of the sample that comes from a row; nil where none does.
-    public func sample(ofRow row: Int) -> Int? {
-        var before = 0
-        for run in runs {
-            if (run.row..<run.row + run.count).contains(row) { return before + row - run.row }
-            before += run.count
-        }
-        return nil
-    }
+    public func sample(ofRow row: Int) -> Int? { sample(row, from: \.row) }
 
     /// The number within the shard of the sample whose row starts in a line; nil where none does, of several the first.
-    public func sample(ofLine line: Int) -> Int? {
+    public func sample(ofLine line: Int) -> Int? { sample(line, from: \.line) }
+
+    private func sample(_ number: Int, from start: KeyPath<Run, Int>) -> Int? {
         var before = 0
         for run in runs {
-            if (run.line..<run.line + run.count).contains(line) { return before + line - run.line }
+            let first = run[keyPath: start]
+            if (first..<first + run.count).contains(number) { return before + number - first }
             before += run.count
         }
         return nil

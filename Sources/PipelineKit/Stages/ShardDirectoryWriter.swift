@@ -225,16 +225,7 @@ public final class ShardDirectoryWriter {
 
     /// The names of shards, sidecars and their unfinished files, in order.
     private func shardFiles() throws -> [String] {
-        guard let handle = opendir(directory) else { throw FileError("list the directory", directory) }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-        }
-        return names.filter { name in
+        try FileTree.names(directory).filter { name in
             var rest = Substring(name)
             guard rest.hasPrefix("shard.") else { return false }
             rest = rest.dropFirst(6)

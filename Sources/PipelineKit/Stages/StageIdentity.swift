@@ -33,6 +33,21 @@ public struct StageIdentity: Sendable {
         return XXH64.hash(text.pythonDump(sortKeys: true).utf8).hexDigits
     }
 
+    /// The key of what is made from one shard of the input.
+    public func key(ofInput shard: MDSShardInfo) -> String {
+        func hash(_ file: MDSFileInfo?) -> JSONValue { file?.xxh64.map { .string($0) } ?? .null }
+        return key(of: ["raw": hash(shard.raw), "zip": hash(shard.zip)])
+    }
+
+    /// The key of a shard of `ingest`: where the run was in the manifest behind it, and the audio's root. Not the whole
+    /// manifest's digest: a shard only depends on the rows up to its own.
+    public func key(ofShard number: Int, resume: JSONObject, audioRoot: JSONValue?) -> String {
+        var source = resume
+        source["shard"] = .int(number)
+        source["audio_root"] = audioRoot
+        return key(of: .object(source))
+    }
+
     static let ownMembers = ["stage", "output_version", "options", "input", "counts"]
 
     /// The members of stage.json except the counts.

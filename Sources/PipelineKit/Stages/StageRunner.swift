@@ -119,12 +119,12 @@ final class StageRunner<Stage: ShardStage> {
     /// The key of the output for an input shard.
     private func key(_ number: Int) throws -> String {
         let info = reader.shards[number]
-        guard let raw = info.raw.xxh64 else {
+        guard info.raw.xxh64 != nil else {
             throw MDSError(
                 "the index states no xxh64, by which a change of the shard would be noticed",
                 path: reader.path(ofShard: number))
         }
-        return identity.key(of: ["raw": .string(raw), "zip": info.zip?.xxh64.map(JSONValue.string) ?? .null])
+        return identity.key(ofInput: info)
     }
 
     private func isDone(_ number: Int, _ key: String) throws -> Bool {

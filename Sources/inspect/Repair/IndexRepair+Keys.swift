@@ -10,24 +10,14 @@ extension IndexRepair {
     static func keys(_ sidecars: [ShardSidecar], _ stage: StageRecord, _ directory: String) throws -> [String]? {
         let identity = stage.identity
         if identity.stage.utf8.elementsEqual("ingest".utf8) {
-            // As IngestOutput computes them: where the run was in the manifest, and the audio's root.
             return sidecars.enumerated().map { number, sidecar in
-                var source = sidecar.resume
-                source["shard"] = .int(number)
-                source["audio_root"] = identity.input["audio_root"]
-                return identity.key(of: .object(source))
+                identity.key(ofShard: number, resume: sidecar.resume, audioRoot: identity.input["audio_root"])
             }
         }
-        // As StageRunner computes them: the hashes of the input's shards.
         let audio = URL(fileURLWithPath: directory).deletingLastPathComponent().path + "/audio"
         guard FileManager.default.fileExists(atPath: "\(audio)/\(MDSIndex.basename)") else { return nil }
         let input = try MDSReader(directory: audio)
         guard stage.inputDigest.map({ $0.utf8.elementsEqual(input.indexDigest.utf8) }) ?? false else { return nil }
-        return input.shards.map { shard in
-            identity.key(of: [
-                "raw": shard.raw.xxh64.map { .string($0) } ?? .null,
-                "zip": shard.zip?.xxh64.map { .string($0) } ?? .null,
-            ])
-        }
+        return input.shards.map(identity.key(ofInput:))
     }
 }

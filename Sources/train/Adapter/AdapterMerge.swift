@@ -44,7 +44,7 @@ struct AdapterMerge {
         try proof.requireChange(adapter)
         let partial = path + CheckpointName.partialSuffix
         try DiskCheck.require(model.baseBytes, for: "the merged model", near: path)
-        if files.fileExists(atPath: partial) { try files.removeItem(atPath: partial) }
+        try FileTree.remove(partial)
         try files.createDirectory(atPath: partial, withIntermediateDirectories: true)
         do {
             try write(model, to: partial)
@@ -52,7 +52,7 @@ struct AdapterMerge {
             guard rename(partial, path) == 0 else { throw FileError("rename to \(path)", partial) }
             return report
         } catch {
-            try? files.removeItem(atPath: partial)
+            try? FileTree.remove(partial)
             throw error
         }
     }
@@ -125,10 +125,10 @@ extension HiggsModel {
 
     /// Bytes of a checkpoint of a run: the model or its adapter, two moments, and masters of what is stored narrower.
     var checkpointBytes: Int {
-        let trained = parameters.entries.filter(\.isTrained)
-        let moments = trained.reduce(0) { $0 + 8 * $1.count }
-        if parts.adapter != nil { return moments + trained.reduce(0) { $0 + 4 * $1.count } }
-        return baseBytes + moments + trained.reduce(0) { $0 + ($1.storedType == .float32 ? 0 : 4 * $1.count) }
+        let isAdapter = parts.adapter != nil
+        return parameters.entries.reduce(0) {
+            $0 + $1.count * CheckpointRoom.bytes($1.storedType, isTrained: $1.isTrained, isAdapter: isAdapter)
+        }
     }
 
     /// Hands over W + scale · B · A, some rows at a time.

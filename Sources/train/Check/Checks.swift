@@ -82,10 +82,7 @@ enum DiskCheck {
     ) throws -> Int {
         let place = existingAncestor(of: path)
         guard access(place, W_OK) == 0 else { throw FileError("write in the directory", place) }
-        var status = statvfs()
-        guard statvfs(place, &status) == 0 else { throw FileError("ask for free space", place) }
-        let free = Int(
-            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        let free = try FreeSpace.available(place)
         guard free > needed else {
             throw Failure(
                 .failed, "\(ByteText.text(free)) are free, \(ByteText.text(needed)) are needed for \(what)",

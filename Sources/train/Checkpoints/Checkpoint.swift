@@ -43,7 +43,7 @@ enum Checkpoint {
             try written(partial)
             try verify(partial, model: model, optimizer: optimizer, state: state)
             try place(partial, at: path)
-            try sync(directory: run)
+            try AtomicFile.syncDirectory(of: path)
         } catch {
             try? FileTree.remove(partial)
             throw error
@@ -76,13 +76,5 @@ enum Checkpoint {
         let optimizer = AdamW(model.parameters, options: AdamW.Options(setup.config.training))
         try optimizer.load(from: directory + "/" + optimizerName)
         return (model, optimizer)
-    }
-
-    private static func sync(directory: String) throws {
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError("open the directory", directory) }
-        defer { close(descriptor) }
-        // Some file systems cannot sync a directory and say so with EINVAL.
-        if fsync(descriptor) != 0, errno != EINVAL { throw FileError("sync the directory", directory) }
     }
 }

@@ -21,9 +21,8 @@ struct CheckpointRoom: Equatable {
         _ training: TrainingOptions, tensors: [TensorPlan], isAdapter: Bool, steps: Int, evaluates: Bool, present: Int
     ) {
         bytesPerCheckpoint = tensors.reduce(0) { sum, tensor in
-            let weight = tensor.isTrained || !isAdapter ? tensor.storedType.byteCount : 0
-            let state = tensor.isTrained ? (tensor.storedType == .float32 ? 8 : 12) : 0
-            return sum + (weight + state) * tensor.shape.reduce(1, *)
+            let count = tensor.shape.reduce(1, *)
+            return sum + count * Self.bytes(tensor.storedType, isTrained: tensor.isTrained, isAdapter: isAdapter)
         }
         let byRhythm = training.saveSteps.map { (steps - 1) / $0 } ?? 0
         let byMerit = evaluates && training.evalSteps != nil ? 1 : 0
@@ -32,6 +31,12 @@ struct CheckpointRoom: Equatable {
         // one more.
         if let limit = training.saveTotalLimit { standing = min(standing, max(limit, 1 + byMerit) + 1) }
         added = max(1, standing + 1 - present)  // final/ comes last
+    }
+
+    /// Bytes of a checkpoint for each value of a tensor.
+    static func bytes(_ storedType: ElementType, isTrained: Bool, isAdapter: Bool) -> Int {
+        let weight = isTrained || !isAdapter ? storedType.byteCount : 0
+        return weight + (isTrained ? (storedType == .float32 ? 8 : 12) : 0)
     }
 
     /// - Throws: `Failure` where there is not enough room.

@@ -53,7 +53,6 @@ final class TrainRun {
         self.directory = directory
         self.hooks = hooks
         let training = setup.config.training
-        let adam = AdamW.Options(training)
         var state: TrainerState?
         if case .checkpoint(let path, let saved) = start {
             (model, optimizer) = try Checkpoint.load(path, setup: setup)
@@ -65,7 +64,7 @@ final class TrainRun {
             state = saved
         } else {
             model = try setup.model()
-            optimizer = AdamW(model.parameters, options: adam)
+            optimizer = AdamW(model.parameters, options: AdamW.Options(training))
         }
         try RunSetup.check(setup.config.loss, against: model.config)
         model.usesGradientCheckpointing = training.gradientCheckpointing
