@@ -17,10 +17,7 @@ extension Stages {
         let reader = try MDSReader(directory: directory)
         let megabytes = Double(reader.shards.reduce(0) { $0 + $1.raw.byteCount }) / 1e6
         let reading = try cpuTime(runs: runs) {
-            for number in reader.shards.indices {
-                let shard = try reader.shard(number)
-                for index in 0..<shard.count { _ = try shard.row(index) }
-            }
+            for number in reader.shards.indices { try view(number, of: reader) }
         }
         let rows = try (0..<reader.sampleCount).map { try reader.row($0) }
         let path = "\(corpus.directory)/shard"
@@ -38,23 +35,41 @@ extension Stages {
             peer: ("zstd alone", megabytes / (try zstdAlone(reader))))
         table.add(
             "MDS write, the same", rate: megabytes / writing, unit: "MB/s", peer: try peer("write_seconds"))
-        // Two shards of half of the rows each, by one thread and by two.
-        let half = rows.count / 2
-        func wall(threads: Int) throws -> Double {
-            try time(runs: runs) {
-                let pool = WorkerPool(threads: threads)
-                defer { pool.shutDown() }
-                let jobs = [rows[..<half], rows[half...]].enumerated().map { number, rows in
-                    pool.submit { [columns = reader.columns] in
-                        try write(rows, columns: columns, to: "\(path)-\(number)")
-                    }
-                }
-                for job in jobs { try job.take() }
-            }
+        // By the clock, on two threads. Read: as often as there are two shards to read at once. Written: two shards of half of
+        // the rows each.
+        let numbers = (0..<2 * reader.shards.count).map { $0 / 2 }
+        let readTogether = try wall(threads: 2, numbers) { try view($0, of: reader) }
+        table.add(
+            "MDS read, two threads", rate: 2 * megabytes / readTogether, unit: "MB/s",
+            peer: try peer("read_wall_seconds").map { ($0.0 + " on one", $0.1) })
+        let halves = [(0, rows[..<(rows.count / 2)]), (1, rows[(rows.count / 2)...])]
+        @Sendable func writeHalf(_ number: Int, _ rows: ArraySlice<MDSRow>) throws {
+            try write(rows, columns: reader.columns, to: "\(path)-\(number)")
         }
         table.add(
-            "MDS write, two threads", rate: megabytes / (try wall(threads: 2)), unit: "MB/s",
-            peer: ("one thread", megabytes / (try wall(threads: 1))))
+            "MDS write, two threads", rate: megabytes / (try wall(threads: 2, halves, writeHalf)), unit: "MB/s",
+            peer: ("one thread", megabytes / (try wall(threads: 1, halves, writeHalf))))
+    }
+
+    /// The median time of `body` over all items on so many threads.
+    private func wall<Item: Sendable>(
+        threads: Int, _ items: [Item], _ body: @escaping @Sendable (Item) throws -> Void
+    ) throws -> Double {
+        try time(runs: runs) {
+            let pool = WorkerPool(threads: threads)
+            defer { pool.shutDown() }
+            let jobs = items.map { item in pool.submit { try body(item) } }
+            for job in jobs { try job.take() }
+        }
+    }
+
+    /// Reads a shard and looks at every value where it lies.
+    @Sendable private func view(_ number: Int, of reader: MDSReader) throws {
+        let shard = try reader.shard(number)
+        for index in 0..<shard.count {
+            let sample = try shard.sample(index)
+            for column in shard.columns { try sample.withStoredBytes(column.name) { _ in } }
+        }
     }
 
     @Sendable private func write(_ rows: ArraySlice<MDSRow>, columns: [MDSColumn], to path: String) throws {

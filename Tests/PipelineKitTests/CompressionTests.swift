@@ -11,10 +11,25 @@ import Testing
 @Suite struct CompressionTests {
     static func text(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* $0 / 7) } }
 
-    private func decompress(_ frame: [UInt8], count: Int) throws -> [UInt8] {
+    /// The frame in pieces of some size, each overwritten after its use; what is written must come in order and whole.
+    private func decompress(_ frame: [UInt8], count: Int, piece: Int = .max) throws -> [UInt8] {
         var output = [UInt8](repeating: 0, count: count)
-        try frame.withUnsafeBytes { frame in try output.withUnsafeMutableBytes { try Zstd.decompress(frame, into: $0) }
+        var rest = frame[...], written: [UInt8] = []
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count, alignment: 1)
+        defer { memory.deallocate() }
+        try output.withUnsafeMutableBytes { output in
+            try Zstd.decompress(into: output) {
+                memory.initializeMemory(as: UInt8.self, repeating: 0xAA)
+                guard !rest.isEmpty else { return nil }
+                let next = rest.prefix(piece)
+                rest = rest.dropFirst(next.count)
+                memory.copyBytes(from: next)
+                return UnsafeRawBufferPointer(rebasing: memory.prefix(next.count))
+            } written: {
+                written += $0
+            }
         }
+        #expect(written == output)
         return output
     }
 
@@ -23,7 +38,7 @@ import Testing
         let content = Self.text(count)
         let frame = try content.withUnsafeBytes { try Zstd.compress($0, level: level) }
         #expect(ZSTD_getFrameContentSize(frame, frame.count) == UInt64(count))
-        #expect(try decompress(frame, count: count) == content)
+        for piece in [1, 7, 4096, .max] { #expect(try decompress(frame, count: count, piece: piece) == content) }
     }
 
     @Test func `a frame that is not exactly what was announced is refused`() throws {
@@ -33,8 +48,10 @@ import Testing
         for size in 0..<frame.count {
             #expect(throws: CompressionError.self) { try decompress(Array(frame.prefix(size)), count: 1000) }
         }
-        #expect(throws: CompressionError("4 bytes follow the zstd frame")) {
-            try decompress(frame + [1, 2, 3, 4], count: 1000)
+        for piece in [1, frame.count, .max] {
+            #expect(throws: CompressionError("something follows the zstd frame")) {
+                try decompress(frame + [1, 2, 3, 4], count: 1000, piece: piece)
+            }
         }
         #expect(throws: CompressionError.self) { try decompress(frame + frame, count: 2000) }
         #expect(throws: CompressionError.self) { try decompress(Array("no frame".utf8), count: 8) }

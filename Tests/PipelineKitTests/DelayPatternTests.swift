@@ -3,6 +3,13 @@ import Testing
 @testable import PipelineKit
 
 @Suite struct DelayPatternTests {
+    @Test func `some frames of all codebooks are cut out`() {
+        let raw = RawCodes(codebooks: 3, frames: 4, values: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+        #expect(raw.frames(1..<3) == RawCodes(codebooks: 3, frames: 2, values: [2, 3, 6, 7, 10, 11]))
+        #expect(raw.frames(0..<4) == raw)
+        #expect(raw.frames(4..<4) == RawCodes(codebooks: 3, frames: 0, values: []))
+    }
+
     @Test func `codebook k is shifted by k between bos and eos`() {
         let pattern = DelayPattern(codebooks: 3, bos: 8, eos: 9)
         let raw = RawCodes(codebooks: 3, frames: 2, values: [1, 2, 3, 4, 5, 6])

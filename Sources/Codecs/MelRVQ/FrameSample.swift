@@ -31,6 +31,8 @@ package struct FrameSample: Sendable {
         var current: (number: Int, shard: MDSShard)?
         var seen: Set<ClipKey> = []
         let frames = MelFrames()
+        // Room that is not written to takes no memory; an array that grows by doubling takes twice as much.
+        vectors.reserveCapacity(Self.largestFrameCount * MelFrames.width)
         try orderedMap(
             workers: workers,
             next: { () -> (MDSShard, Int)? in

@@ -56,18 +56,26 @@ package struct MelRVQFit {
         }
         quantizer = ResidualQuantizer(fitted)
         let rows = sample.keptFrames
-        let decoded = quantizer.decode(RawCodes(codebooks: Self.codebooks, frames: rows, values: codes))
-        config = MelRVQConfig(
-            codebooks: Self.codebooks, codebookSize: size, decodeGain: Float(energy / Self.energy(decoded)))
+        let decoded = Self.energy(of: RawCodes(codebooks: Self.codebooks, frames: rows, values: codes), by: quantizer)
+        config = MelRVQConfig(codebooks: Self.codebooks, codebookSize: size, decodeGain: Float(energy / decoded))
         loss = FitLoss(
             samples: sample.samples, clips: sample.clips, frames: sample.frames, fittedFrames: rows,
             spreadDecibels: spread, stages: stages)
     }
 
-    /// Σ of the mel energies behind log-mel values; those at the floor are decoded as silence and do not count.
-    private static func energy(_ vectors: [Float]) -> Double {
+    /// Σ of the mel energies behind log-mel values, added to `start`; those at the floor are decoded as silence and do not
+    /// count.
+    private static func energy(_ vectors: [Float], from start: Double = 1e-30) -> Double {
         let floor = log10(MelFrames.floorEnergy)
-        return vectors.reduce(1e-30) { $0 + ($1 <= floor ? 0 : pow(10, Double($1))) }
+        return vectors.reduce(start) { $0 + ($1 <= floor ? 0 : pow(10, Double($1))) }
+    }
+
+    /// The same of codes, decoded a few thousand frames at a time: all of them are as large as the sample.
+    private static func energy(of codes: RawCodes, by quantizer: ResidualQuantizer) -> Double {
+        stride(from: 0, to: codes.frames, by: 4_096).reduce(1e-30) { sum, start in
+            let part = codes.frames(start..<min(start + 4_096, codes.frames))
+            return energy(quantizer.decode(part), from: sum)
+        }
     }
 
     /// The root mean square of what is left, in dB: ten times a log10 of a power.

@@ -1,4 +1,5 @@
-// Whole zstd frames in memory, through libzstd: shards and nothing else. Streams are read by ByteSource.
+// zstd frames of shards, through libzstd: compressed whole, decompressed piece by piece into memory that holds all of it.
+// Streams without a known size are read by ByteSource.
 
 import CZstd
 import Synchronization
@@ -43,24 +44,45 @@ public enum Zstd {
         return size
     }
 
-    /// Fills `output` with the content of the one frame that `frame` is.
+    /// Fills `output` with the content of one frame that comes in pieces, which need not outlive the call for the next.
     ///
     /// Nothing is allocated on the frame's word: it must hold exactly `output.count` bytes.
-    /// - Throws: `CompressionError` if the frame is damaged, holds more or less, or is followed by anything.
-    public static func decompress(_ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws {
-        let frameSize = ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count)
-        if let reason = failure(frameSize) { throw CompressionError("not a whole zstd frame: \(reason)") }
-        guard frameSize == frame.count else {
-            throw CompressionError("\(frame.count - frameSize) bytes follow the zstd frame")
-        }
-        let size = try Context.decompressors.withOne { context in
-            ZSTD_decompressDCtx(context.pointer, output.baseAddress, output.count, frame.baseAddress, frame.count)
-        }
-        if let reason = failure(size) {
-            throw CompressionError("zstd cannot decompress to \(output.count) bytes: \(reason)")
-        }
-        guard size == output.count else {
-            throw CompressionError("the zstd frame holds \(size) bytes, expected \(output.count)")
+    /// - Parameters:
+    ///   - next: the next piece, nil at the end.
+    ///   - written: called with each stretch of `output` as it is filled.
+    /// - Throws: `CompressionError` if the frame is damaged, holds more or less, or is followed by anything; what `next`
+    ///   throws.
+    public static func decompress(
+        into output: UnsafeMutableRawBufferPointer, pieces next: () throws -> UnsafeRawBufferPointer?,
+        written: (UnsafeRawBufferPointer) -> Void = { _ in }
+    ) throws {
+        try Context.decompressors.withOne { context in
+            ZSTD_DCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
+            // The frame goes straight into `output`, whatever its window. A libzstd that does not know the switch copies
+            // through a window of its own, of 128 MiB at most.
+            if failure(ZSTD_DCtx_setParameter(context.pointer, stable_output_buffer, 1)) == nil {
+                ZSTD_DCtx_setParameter(
+                    context.pointer, ZSTD_d_windowLogMax, ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound)
+            }
+            var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+            var isWhole = false
+            while let piece = try next() {
+                var source = ZSTD_inBuffer(src: piece.baseAddress, size: piece.count, pos: 0)
+                while source.pos < source.size {
+                    if isWhole { throw CompressionError("something follows the zstd frame") }
+                    let start = target.pos
+                    let hint = ZSTD_decompressStream(context.pointer, &target, &source)
+                    if let reason = failure(hint) {
+                        throw CompressionError("zstd cannot decompress to \(output.count) bytes: \(reason)")
+                    }
+                    written(UnsafeRawBufferPointer(rebasing: output[start..<target.pos]))
+                    isWhole = hint == 0
+                }
+            }
+            guard isWhole else { throw CompressionError("the zstd frame ends too early") }
+            guard target.pos == output.count else {
+                throw CompressionError("the zstd frame holds \(target.pos) bytes, expected \(output.count)")
+            }
         }
     }
 

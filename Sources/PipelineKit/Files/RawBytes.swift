@@ -28,31 +28,10 @@ public final class RawBytes: @unchecked Sendable {  // see above: written by one
         buffer = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[range])
     }
 
-    /// The content of a regular file that must be `expectedCount` bytes long; nothing is allocated if it is not.
-    ///
-    /// Read, not mapped: a file that shrinks while it is read is an error, not a signal.
-    /// - Parameter mismatch: the error for a file of another size, which is passed.
-    convenience init(path: String, expectedCount: Int, mismatch: (Int) -> any Error) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw FileError("open", path) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw FileError("read the size", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure(.badData, "not a regular file", at: path.escapedForTerminal)
-        }
-        guard Int(status.st_size) == expectedCount else { throw mismatch(Int(status.st_size)) }
-        try self.init(count: expectedCount)
-        var filled = 0
-        while filled < expectedCount {
-            let count = read(descriptor, buffer.baseAddress.map { $0 + filled }, expectedCount - filled)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw FileError("read", path)
-            }
-            if count == 0 { throw mismatch(filled) }
-            filled += count
-        }
+    /// The whole content of a file that has not been read yet.
+    convenience init(_ file: SizedFile) throws {
+        try self.init(count: file.count)
+        _ = try file.next(into: buffer)
     }
 }
 

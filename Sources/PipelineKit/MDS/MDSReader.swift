@@ -75,31 +75,15 @@ public final class MDSReader: Sendable {
     public func shard(_ number: Int) throws -> MDSShard {
         let info = shards[number], path = path(ofShard: number)
         return try MDSError.adding(path: path) {
-            let stored = try read(info.stored, path)
-            try verify(stored, info.stored, "file")
-            guard info.zip != nil else { return try MDSShard(stored, info: info, path: path) }
-            let name = info.configuration.compression ?? ""
-            guard name == "zstd" || name.hasPrefix("zstd:") else {
-                throw MDSError("the compression '\(name.escapedForTerminal)' is not one that this program reads")
-            }
-            guard info.raw.byteCount <= Zstd.largestContent(frameBytes: stored.count) else {
-                throw MDSError("\(stored.count) compressed bytes cannot hold \(info.raw.byteCount), as the index says")
-            }
-            // Every writer's frames state their size. It is compared before memory is taken; that it is true, decompression
-            // proves.
-            if let stated = stored.withBytes({ Zstd.statedContent(of: $0) }), stated != info.raw.byteCount {
-                throw MDSError("the zstd frame states \(stated) bytes, the index says \(info.raw.byteCount)")
-            }
-            let raw = try RawBytes(count: info.raw.byteCount)
-            try stored.withBytes { try Zstd.decompress($0, into: raw.buffer) }
-            try verify(raw, info.raw, "raw shard")
-            return try MDSShard(raw, info: info, path: path)
+            let file = try open(info.stored, path)
+            return try MDSShard(
+                try info.zip == nil ? plain(file, info) : decompressed(file, info), info: info, path: path)
         }
     }
 
-    private func read(_ file: MDSFileInfo, _ path: String) throws -> RawBytes {
+    private func open(_ file: MDSFileInfo, _ path: String) throws -> SizedFile {
         do {
-            return try RawBytes(path: path, expectedCount: file.byteCount) {
+            return try SizedFile(path: path, count: file.byteCount) {
                 MDSError("the file has \($0) bytes, the index says \(file.byteCount)")
             }
         } catch let error as FileError where error.code == ENOENT {
@@ -107,11 +91,52 @@ public final class MDSReader: Sendable {
         }
     }
 
-    private func verify(_ bytes: RawBytes, _ file: MDSFileInfo, _ what: String) throws {
-        guard verifyHashes, let expected = file.xxh64 else { return }
-        let digest = bytes.withBytes { XXH64.hash($0).hexDigits }
-        guard digest.utf8.elementsEqual(expected.utf8) else {
-            throw MDSError("damaged: the \(what)'s xxh64 is \(digest), the index says \(expected.escapedForTerminal)")
+    private func plain(_ file: SizedFile, _ info: MDSShardInfo) throws -> RawBytes {
+        let content = try RawBytes(file)
+        let hash = HashCheck(of: info.stored, "file", isWanted: verifyHashes)
+        content.withBytes(hash.update)
+        try hash.verify()
+        return content
+    }
+
+    /// Bytes of a compressed file that are read, hashed and decompressed before the next: they and what they hold stay in
+    /// the cache meanwhile, and the file is never whole in memory.
+    private static let pieceBytes = 256 << 10
+
+    private func decompressed(_ file: SizedFile, _ info: MDSShardInfo) throws -> RawBytes {
+        let name = info.configuration.compression ?? ""
+        guard name == "zstd" || name.hasPrefix("zstd:") else {
+            throw MDSError("the compression '\(name.escapedForTerminal)' is not one that this program reads")
+        }
+        guard info.raw.byteCount <= Zstd.largestContent(frameBytes: file.count) else {
+            throw MDSError("\(file.count) compressed bytes cannot hold \(info.raw.byteCount), as the index says")
+        }
+        let memory = try RawBytes(count: min(Self.pieceBytes, file.count))
+        let storedHash = HashCheck(of: info.stored, "file", isWanted: verifyHashes)
+        let rawHash = HashCheck(of: info.raw, "raw shard", isWanted: verifyHashes)
+        func next() throws -> UnsafeRawBufferPointer? {
+            let piece = try file.next(into: memory.buffer)
+            storedHash.update(piece)
+            return piece.isEmpty ? nil : piece
+        }
+        do {
+            var first = try next()
+            // Every writer's frames state their size. It is compared before memory is taken; that it is true, decompression
+            // proves.
+            if let stated = first.flatMap(Zstd.statedContent), stated != info.raw.byteCount {
+                throw MDSError("the zstd frame states \(stated) bytes, the index says \(info.raw.byteCount)")
+            }
+            let raw = try RawBytes(count: info.raw.byteCount)
+            try Zstd.decompress(
+                into: raw.buffer, pieces: { try first.take() ?? next() }, written: rawHash.update)
+            try storedHash.verify()
+            try rawHash.verify()
+            return raw
+        } catch let error where !(error is FileError) {
+            // Where the file is not what was written, that is the reason for whatever is wrong with its content.
+            while try next() != nil {}
+            try storedHash.verify()
+            throw error
         }
     }
 
@@ -137,5 +162,31 @@ public final class MDSReader: Sendable {
     /// The values of a sample by its number within the directory.
     public func row(_ number: Int, columns names: [String]? = nil) throws -> MDSRow {
         try sample(number).row(columns: names)
+    }
+}
+
+/// The XXH64 of a file that is read, against the one that the index states. Where the index states none or the check is
+/// not wanted, nothing is hashed.
+private struct HashCheck {
+    private let expected: String?
+    private let hash = XXH64()
+    private let what: String
+
+    init(of file: MDSFileInfo, _ what: String, isWanted: Bool) {
+        expected = isWanted ? file.xxh64 : nil
+        self.what = what
+    }
+
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        if expected != nil { hash.update(bytes) }
+    }
+
+    /// - Throws: `MDSError` if the bytes so far have another hash.
+    func verify() throws {
+        guard let expected else { return }
+        let digest = hash.digest.hexDigits
+        guard digest.utf8.elementsEqual(expected.utf8) else {
+            throw MDSError("damaged: the \(what)'s xxh64 is \(digest), the index says \(expected.escapedForTerminal)")
+        }
     }
 }

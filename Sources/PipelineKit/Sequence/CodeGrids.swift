@@ -20,6 +20,16 @@ public struct RawCodes: Sendable, Equatable {
 
     /// The code of one codebook at one frame.
     public subscript(codebook: Int, frame: Int) -> UInt16 { values[codebook * frames + frame] }
+
+    /// Some consecutive frames of all codebooks.
+    public func frames(_ range: Range<Int>) -> RawCodes {
+        var part: [UInt16] = []
+        part.reserveCapacity(codebooks * range.count)
+        for codebook in 0..<codebooks {
+            part += values[codebook * frames + range.lowerBound..<codebook * frames + range.upperBound]
+        }
+        return RawCodes(codebooks: codebooks, frames: range.count, values: part)
+    }
 }
 
 /// Codes in the delay pattern, between bos and eos: Q codebooks by n + 2 + Q − 1 positions.

@@ -49,12 +49,8 @@ struct DataShard: Sendable {
         guard starts.first == 0, zip(bounds, bounds.dropFirst()).allSatisfy(<) else {
             throw fail("audio_ids_start \(starts) does not cut \(width) frames into clips")
         }
-        return zip(bounds, bounds.dropFirst()).map { start, end in
-            var cut: [UInt16] = []
-            cut.reserveCapacity(codebooks * (end - start))
-            for k in 0..<codebooks { cut += values[k * width + start..<k * width + end] }
-            return RawCodes(codebooks: codebooks, frames: end - start, values: cut)
-        }
+        let whole = RawCodes(codebooks: codebooks, frames: width, values: values)
+        return zip(bounds, bounds.dropFirst()).map { whole.frames($0..<$1) }
     }
 
     private static func features(
