@@ -42,6 +42,7 @@ let package = Package(
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
+        .systemLibrary(name: "CSpin"),  // a processor's hint
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -53,7 +54,7 @@ let package = Package(
         program("featurize"),
         .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
         program("tokenize", ["Codecs"]),
-        program("train", [.product(name: "Yams", package: "Yams")]),
+        program("train", ["CSpin", .product(name: "Yams", package: "Yams")]),
         program("inspect", ["Codecs", "CPNG"]),
         program("bench", ["CZstd"]),
         program("mutate", ["CMalloc"]),

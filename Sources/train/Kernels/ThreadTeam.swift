@@ -2,13 +2,13 @@
 // what is computed does not depend on how many threads there are, but for what the library of products does at the edges of
 // a block.
 
-import Dispatch
 import PipelineKit
 import Synchronization
 
 /// The threads of the trainer. The library of products has none of its own.
 enum ThreadTeam {
     private static let threads = Atomic(1)
+    private static let team = TeamThreads()
 
     /// Threads of a call; 1 at first. Set where nothing computes.
     static var count: Int {
@@ -27,7 +27,7 @@ enum ThreadTeam {
         let threads = min(Self.count, (count + grain - 1) / grain)
         guard threads > 1 else { return body(0..<count) }
         let grains = (count + grain - 1) / grain
-        perform(threads) { thread in
+        team.perform(threads) { thread in
             let first = grains * thread / threads * grain
             let last = min(count, grains * (thread + 1) / threads * grain)
             if first < last { body(first..<last) }
@@ -53,22 +53,8 @@ enum ThreadTeam {
             return
         }
         let next = Atomic(0)
-        perform(threads) { slot in
+        team.perform(threads) { slot in
             while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < items { body(slot, item) }
         }
-    }
-
-    /// Calls `body` on so many threads and returns when all are done.
-    private static func perform(_ threads: Int, _ body: (Int) -> Void) {
-        withoutActuallyEscaping(body) { body in
-            let shared = Shared(body: body)
-            DispatchQueue.concurrentPerform(iterations: threads) { shared.body($0) }
-        }
-    }
-
-    /// A body for several threads. Safe because the ranges, items and slots that they get are disjoint, and kernels write
-    /// nothing else.
-    private struct Shared: @unchecked Sendable {
-        let body: (Int) -> Void
     }
 }
