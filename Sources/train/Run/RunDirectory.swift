@@ -145,9 +145,18 @@ final class RunDirectory {
         return names.sorted().first { !own.contains($0) }.map { .foreign(example: $0) } ?? .empty
     }
 
+    /// `training.frozen_compute_dtype` of the run that a directory holds; nil where there is none that can be read, which
+    /// `start` tells. Before there was such a key, all products were in float32.
+    static func recordedComputeType(_ path: String) -> TrainingOptions.ComputeType? {
+        let config = try? TrainConfig(file: path + "/config.yaml")
+        return config.map { $0.training.frozenComputeType == .auto ? .float32 : $0.training.frozenComputeType }
+    }
+
     /// The last whole checkpoint of a run that is the same as this one.
     private func resumePoint(config: TrainConfig, data: DataFingerprint, text: TextRecord?) throws -> Start {
-        let differences = config.differences(from: try TrainConfig(file: configPath))
+        var recorded = try TrainConfig(file: configPath)
+        if recorded.training.frozenComputeType == .auto { recorded.training.frozenComputeType = .float32 }
+        let differences = config.differences(from: recorded)
         guard differences.isEmpty else {
             throw RunDirectoryError.differentConfig(path: path, differences: differences)
         }
