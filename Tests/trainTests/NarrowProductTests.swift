@@ -56,10 +56,12 @@ private let canMultiply = BFloat16Product.obstacle == nil
     private func stored(_ values: [Double], rows: Int, columns: Int, offset: Int) -> StoredMatrix {
         let bits = values.map { bfloat16Bits(Float($0)) }
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * bits.count + offset + 64, alignment: 64)
-        bits.withUnsafeBytes { memory.advanced(by: offset).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-        let bytes = UnsafeRawBufferPointer(start: memory + offset, count: 2 * bits.count)
+        let bytes = UnsafeMutableRawBufferPointer(start: memory + offset, count: 2 * bits.count)
+        bits.withUnsafeBytes { bytes.copyMemory(from: $0) }
         return StoredMatrix(
-            SafetensorsTensor(name: "w", elementType: .bfloat16, shape: [rows, columns], path: "", start: 0, bytes: bytes))
+            SafetensorsTensor(
+                name: "w", elementType: .bfloat16, shape: [rows, columns], path: "", start: 0,
+                bytes: UnsafeRawBufferPointer(bytes)))
     }
 
     /// |error| of a sum of K products in float32, whatever their order: K · 2⁻²⁴ · Σ|a·b|, and of what it is added to.
@@ -74,7 +76,8 @@ private let canMultiply = BFloat16Product.obstacle == nil
                 let value = Double(got.row(t)[c])
                 if !(abs(value - sum) <= bound), isWithin {
                     isWithin = false
-                    Issue.record("\(what) at (\(t), \(c)): \(value), expected \(sum) ± \(bound)", sourceLocation: sourceLocation)
+                    Issue.record(
+                        "\(what) at (\(t), \(c)): \(value), expected \(sum) ± \(bound)", sourceLocation: sourceLocation)
                 }
                 if !(abs(value * 1.01 - sum) <= bound) { isWithinScaled = false }
             }
@@ -151,7 +154,8 @@ private let canMultiply = BFloat16Product.obstacle == nil
         defer { ThreadTeam.count = before }
         var numbers = SeededNumbers(11)
         for (rows, outputs, inputs) in [(37, 1_100, 1_300), (1, 2_048, 1_024), (100, 200, 300)] {
-            let weight = Weight(values: stored(numbers.values(outputs * inputs), rows: outputs, columns: inputs, offset: 2))
+            let weight = Weight(
+                values: stored(numbers.values(outputs * inputs), rows: outputs, columns: inputs, offset: 2))
             let x = matrix(rows, inputs, numbers.values(rows * inputs).map { Float($0) })
             let dy = matrix(rows, outputs, numbers.values(rows * outputs).map { Float($0) })
             let results = [1, 1, 2, 3].map { threads in
@@ -219,7 +223,7 @@ private let canMultiply = BFloat16Product.obstacle == nil
         }
     }
 
-    @Test func `a run in bfloat16 goes on bit for bit, for any number of threads records its type, and proves its adapter`()
+    @Test func `a run in bfloat16 goes on bit for bit, records its type, and proves its adapter`()
         throws
     {
         struct Killed: Error {}
@@ -280,7 +284,9 @@ private let canMultiply = BFloat16Product.obstacle == nil
     }
 
     @Test func `what cannot be had is refused, and everything is told`() {
-        func compute(_ asked: FrozenCompute.ComputeType, isFrozen: Bool = true, _ obstacle: NarrowObstacle?) -> FrozenCompute {
+        func compute(_ asked: FrozenCompute.ComputeType, isFrozen: Bool = true, _ obstacle: NarrowObstacle?)
+            -> FrozenCompute
+        {
             FrozenCompute(asked: asked, recorded: nil, tensors: tensors(isFrozen), obstacle: obstacle)
         }
         let moon = failure { try compute(.bfloat16, none).check(obstacle: none) }
@@ -293,14 +299,15 @@ private let canMultiply = BFloat16Product.obstacle == nil
             #expect(throws: Never.self) { try compute(asked, none).check(obstacle: none) }
         }
         #expect(
-            compute(.auto, none).text == "products with 1 frozen bfloat16 matrices: float32, the moon is full")
+            compute(.auto, none).text == "products with 1 frozen bfloat16 matrices: float32, because the moon is full")
         #expect(
             compute(.auto, nil).text?.hasPrefix("products with 1 frozen bfloat16 matrices: bfloat16, sums in float32")
                 == true)
         #expect(compute(.auto, isFrozen: false, nil).text == nil)
     }
 
-    @Test func `a run keeps its type, one from before there was a choice is in float32, and another is refused`() throws {
+    @Test func `a run keeps its type, one from before there was a choice is in float32, and another is refused`() throws
+    {
         struct Killed: Error {}
         try withTemporaryDirectory { root in
             let work = try AdapterWork(root, type: .bfloat16)
@@ -329,7 +336,9 @@ private let canMultiply = BFloat16Product.obstacle == nil
         }
     }
 
-    @Test(.enabled(if: !canMultiply)) func `without such products a run is in float32, and asking for them ends it`() throws {
+    @Test(.enabled(if: !canMultiply)) func `without such products a run is in float32, and asking for them ends it`()
+        throws
+    {
         try withTemporaryDirectory { root in
             let work = try AdapterWork(root, type: .bfloat16)
             let options = AdapterWork.lora + ["training.save_steps=1", "training.max_steps=3"]

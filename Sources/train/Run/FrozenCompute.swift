@@ -33,12 +33,12 @@ struct FrozenCompute: Sendable, Equatable {
     private init(asked: ComputeType, recorded: ComputeType?, matrices: Int, obstacle: NarrowObstacle?) {
         self.matrices = matrices
         if asked != .auto {
-            (type, reason) = (asked, "training.frozen_compute_dtype says so")
+            (type, reason) = (asked, "as training.frozen_compute_dtype says")
         } else if let recorded, recorded != .auto {
             (type, reason) = (recorded, "as the run began")
         } else {
             type = matrices > 0 && obstacle == nil ? .bfloat16 : .float32
-            reason = obstacle?.problem
+            reason = obstacle.map { "because \($0.problem)" }
         }
     }
 
