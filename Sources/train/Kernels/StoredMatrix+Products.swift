@@ -40,11 +40,13 @@ extension StoredMatrix {
         into c: Matrix
     ) {
         guard c.count > 0, let a = a.baseAddress else { return }
-        let width = NarrowBlocks.width(columns: c.columns, threads: ThreadTeam.count)
-        ThreadTeam.forEachItem((c.columns + width - 1) / width, slots: ThreadTeam.count) { _, block in
+        let terms = transposed ? columns : rows
+        let threads = min(ThreadTeam.count, ProductGrid.mostThreads(m: c.rows, n: c.columns, k: terms))
+        let width = NarrowBlocks.width(columns: c.columns, threads: threads)
+        ThreadTeam.forEachItem((c.columns + width - 1) / width, slots: threads) { _, block in
             let start = block * width
             BFloat16Product(
-                m: c.rows, n: min(width, c.columns - start), k: transposed ? columns : rows, weightStride: columns,
+                m: c.rows, n: min(width, c.columns - start), k: terms, weightStride: columns,
                 resultStride: c.columns, isTransposed: transposed, isAccumulating: accumulating
             ).multiply(a, weight + 2 * (transposed ? start * columns : start), into: c.base + start)
         }
