@@ -40,10 +40,11 @@ private func narrow(_ value: Double) -> Double {
         #expect(Array(workspace.rounded(all.rows(1..<2))) == values[5_000..<10_000].map(bfloat16Bits))
     }
 
-    @Test func `blocks are the same for any number of threads that have one each`() {
+    @Test func `blocks are wide, two at least, and one for each thread`() {
         #expect((1...16).allSatisfy { NarrowBlocks.width(columns: 8_192, threads: $0) == 512 })
         #expect(NarrowBlocks.width(columns: 8_192, threads: 64) == 128)
         #expect(NarrowBlocks.width(columns: 1_024, threads: 64) == 64)
+        #expect(NarrowBlocks.width(columns: 500, threads: 1) == 256)
         #expect(NarrowBlocks.width(columns: 7, threads: 1) == 64 && NarrowBlocks.width(columns: 1, threads: 9) == 64)
     }
 }
@@ -54,7 +55,7 @@ private let canMultiply = BFloat16Product.obstacle == nil
 extension RunThreadsTests {  // one at a time with the other tests that set the number of threads
     @Suite(.enabled(if: canMultiply)) struct NarrowProductTests {
         /// A frozen bfloat16 weight in memory of its own, so many bytes behind an aligned address. Never freed: tests are short.
-        private func stored(_ values: [Double], rows: Int, columns: Int, offset: Int) -> StoredMatrix {
+        private static func stored(_ values: [Double], rows: Int, columns: Int, offset: Int) -> StoredMatrix {
             let bits = values.map { bfloat16Bits(Float($0)) }
             let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * bits.count + offset + 64, alignment: 64)
             let bytes = UnsafeMutableRawBufferPointer(start: memory + offset, count: 2 * bits.count)
@@ -104,7 +105,7 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
                 ThreadTeam.count = threads
                 let workspace = LinearWorkspace()
                 workspace.multipliesNarrow = true
-                let weight = Weight(values: stored(w, rows: outputs, columns: inputs, offset: offset))
+                let weight = Weight(values: Self.stored(w, rows: outputs, columns: inputs, offset: offset))
                 let name =
                     "(\(rows), \(outputs), \(inputs)), seed \(numbers.seed), offset \(offset), \(threads) threads"
                 for bias in [nil, parameter(1, outputs, b.map { Float($0) })] {
@@ -143,7 +144,7 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
             let workspace = LinearWorkspace()
             workspace.multipliesNarrow = true
             var numbers = SeededNumbers(5)
-            let weight = stored(numbers.values(70 * 40), rows: 70, columns: 40, offset: 0)
+            let weight = Self.stored(numbers.values(70 * 40), rows: 70, columns: 40, offset: 0)
             var x = numbers.values(3 * 40).map { Float($0) }
             x[40 + 7] = Float(bitPattern: 0x7F80_0001)
             x[2 * 40] = .infinity
@@ -153,29 +154,41 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
             #expect(y.rows(2..<3).values.allSatisfy { !$0.isFinite })
         }
 
-        @Test func `one and several threads give the same bytes, and so does a second call`() {
+        /// y and dx of one layer, computed with so many threads each time.
+        private static func results(rows: Int, outputs: Int, inputs: Int, threads: [Int]) -> [[Float]] {
             let before = ThreadTeam.count
             defer { ThreadTeam.count = before }
             var numbers = SeededNumbers(11)
-            for (rows, outputs, inputs) in [(37, 1_100, 1_300), (1, 2_048, 1_024), (100, 200, 300)] {
-                let weight = Weight(
-                    values: stored(numbers.values(outputs * inputs), rows: outputs, columns: inputs, offset: 2))
-                let x = matrix(rows, inputs, numbers.values(rows * inputs).map { Float($0) })
-                let dy = matrix(rows, outputs, numbers.values(rows * outputs).map { Float($0) })
-                let results = [1, 1, 2, 3].map { threads in
-                    ThreadTeam.count = threads
-                    let workspace = LinearWorkspace()
-                    workspace.multipliesNarrow = true
-                    let y = matrix(rows, outputs), dx = matrix(rows, inputs, filling: 1)
-                    Linear.forward(x, Projection(weight, workspace: workspace), y: y)
-                    Linear.backward(
-                        x, Projection(weight, workspace: workspace), dx: dx, accumulating: true, dy: dy)
-                    return y.values + dx.values
+            let weight = Weight(
+                values: stored(numbers.values(outputs * inputs), rows: outputs, columns: inputs, offset: 2))
+            let x = matrix(rows, inputs, numbers.values(rows * inputs).map { Float($0) })
+            let dy = matrix(rows, outputs, numbers.values(rows * outputs).map { Float($0) })
+            return threads.map { threads in
+                ThreadTeam.count = threads
+                let workspace = LinearWorkspace()
+                workspace.multipliesNarrow = true
+                let linear = Projection(weight, workspace: workspace)
+                let y = matrix(rows, outputs), dx = matrix(rows, inputs, filling: 1)
+                Linear.forward(x, linear, y: y)
+                Linear.backward(x, linear, dx: dx, accumulating: true, dy: dy)
+                return y.values + dx.values
+            }
+        }
+
+        @Test(arguments: [(37, 1_100, 1_300), (1, 2_048, 8_200), (100, 500, 1_000), (900, 300, 64)])
+        func `one and several threads give the same bytes, and so does a second call`(
+            rows: Int, outputs: Int, inputs: Int
+        ) async {
+            // On a thread of its own: where Swift's tasks run, Dispatch keeps a loop on one thread.
+            let results = await withCheckedContinuation { continuation in
+                Thread.detachNewThread {
+                    continuation.resume(
+                        returning: Self.results(
+                            rows: rows, outputs: outputs, inputs: inputs, threads: [1, 1, 2, 2, 3, 6, 2]))
                 }
-                for other in results[1...] {
-                    #expect(
-                        zip(results[0], other).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(rows) × \(outputs)")
-                }
+            }
+            for other in results[1...] {
+                #expect(zip(results[0], other).allSatisfy { $0.bitPattern == $1.bitPattern })
             }
         }
 
@@ -184,7 +197,8 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
             workspace.multipliesNarrow = true
             var numbers = SeededNumbers(13)
             let w = numbers.values(9 * 5), x = numbers.values(700 * 5)
-            let linear = Projection(Weight(values: stored(w, rows: 9, columns: 5, offset: 0)), workspace: workspace)
+            let linear = Projection(
+                Weight(values: Self.stored(w, rows: 9, columns: 5, offset: 0)), workspace: workspace)
             for rows in 1...700 {
                 let y = matrix(rows, 9)
                 Linear.forward(matrix(rows, 5, x[..<(rows * 5)].map { Float($0) }), linear, y: y)

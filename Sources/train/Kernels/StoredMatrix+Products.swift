@@ -59,10 +59,11 @@ enum NarrowBlocks {
     static let widest = 512
     private static let narrowest = 64
 
-    /// As wide as can be while every thread has a block: up to `columns / widest` threads, blocks, and so the bytes of the
-    /// result, are the same for any number of them.
+    /// As wide as can be while every thread has a block. There are two at least, where there are columns enough: for a result
+    /// in one piece oneDNN takes other code, whose sums differ in their last bits. Those of blocks do not depend on the width,
+    /// and so not on the number of threads.
     static func width(columns: Int, threads: Int) -> Int {
-        let share = (columns / threads + narrowest - 1) / narrowest * narrowest
+        let share = (columns / max(2, threads) + narrowest - 1) / narrowest * narrowest
         return max(narrowest, min(widest, share))
     }
 }
