@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 // sawt: four stages (ingest, featurize, tokenize, train), one looking glass (inspect), and the library they share.
 
+import Foundation
 import PackageDescription
 
 /// A C library of the system, found through pkg-config; `make -f pipeline.mk setup` installs it.
@@ -20,6 +21,17 @@ func tests(of name: String, _ more: [Target.Dependency] = []) -> Target {
     let shared: [Target.Dependency] = name == "PipelineKit" ? ["TestSupport"] : ["PipelineKit", "TestSupport"]
     return .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + shared + more)
 }
+
+/// Whether oneDNN 2, which not every system has, multiplies bfloat16; Debian has no pkg-config file for it. Version 3 has
+/// other functions. `SAWT_ONEDNN=no` builds without it where it is.
+let hasOneDNN: Bool = {
+    if Context.environment["SAWT_ONEDNN"] == "no" { return false }
+    let places = (Context.environment["CPATH"] ?? "").split(separator: ":").map(String.init)
+    return (places + ["/usr/local/include", "/usr/include"]).contains { place in
+        let header = try? String(contentsOfFile: place + "/oneapi/dnnl/dnnl_version.h", encoding: .utf8)
+        return header?.contains("#define DNNL_VERSION_MAJOR 2") ?? false
+    }
+}()
 
 let package = Package(
     name: "sawt",
@@ -43,6 +55,7 @@ let package = Package(
         system("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         .systemLibrary(name: "CMalloc"),  // glibc: malloc.h, sys/mman.h
         .systemLibrary(name: "CSpin"),  // a processor's hint
+        .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -54,7 +67,7 @@ let package = Package(
         program("featurize"),
         .target(name: "Codecs", dependencies: ["PipelineKit"]),  // for tokenize, and for inspect, which plays codes
         program("tokenize", ["Codecs"]),
-        program("train", ["CSpin", .product(name: "Yams", package: "Yams")]),
+        program("train", ["CSpin", .product(name: "Yams", package: "Yams")] + (hasOneDNN ? ["CDNNL"] : [])),
         program("inspect", ["Codecs", "CPNG"]),
         program("bench", ["CZstd"]),
         program("mutate", ["CMalloc"]),
@@ -76,6 +89,12 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+if hasOneDNN {
+    for target in package.targets where target.name == "train" {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.define("SAWT_ONEDNN")]
+    }
+}
 
 // CI treats warnings as errors; users with another compiler version should not have to.
 if Context.environment["SAWT_WARNINGS"] == "errors" {

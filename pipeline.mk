@@ -35,13 +35,16 @@ TOKENIZE_FLAGS  ?=
 TRAIN_FLAGS     ?=
 
 ## Building
-# The binaries are built for the machine they run on: SIMD kernels use what it has.
-SWIFT_FLAGS := -Xswiftc -Xcc -Xswiftc -march=native
+# The binaries are built for the machine they run on: SIMD kernels use what it has. Package.swift looks for oneDNN, so its
+# answer is not kept from a time before setup.
+SWIFT_FLAGS := --manifest-cache none -Xswiftc -Xcc -Xswiftc -march=native
 BIN         := .build/release
 BUILT       := .build/.sawt-built
 SOURCES     := $(shell find Sources -type f 2>/dev/null) Package.swift
 PACKAGES    := libsndfile1-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev libpng-dev pkg-config
 MODULES     := sndfile samplerate openblas libzstd libxxhash zlib libpng
+# What train uses where it is, to multiply bfloat16: oneDNN, which has no pkg-config file. SAWT_ONEDNN=no goes without.
+OPTIONAL    := libdnnl-dev
 
 ## Places
 STAMPS     := $(WORK)/.options
@@ -107,18 +110,25 @@ help: ## this text
 ## The machine
 .PHONY: setup
 setup: ## installs the C libraries that are missing (apt, as root or through sudo)
-	@missing=""; \
+	@missing=""; optional=""; \
 	command -v pkg-config >/dev/null && pkg-config --exists $(MODULES) || missing="$(PACKAGES)"; \
+	[ "$$(uname -m)" != x86_64 ] || [ "$${SAWT_ONEDNN:-}" = no ] || [ -e /usr/include/dnnl.h ] || optional="$(OPTIONAL)"; \
 	if ! command -v swift >/dev/null; then \
 	    echo "setup: swift is missing; install Swift 6.2 or newer from swift.org and run this again" >&2; exit 1; fi; \
-	if [ -z "$$missing" ]; then echo "setup: swift and all C libraries are here"; exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-	    echo "setup: install what your system calls these Debian packages: $$missing" >&2; exit 1; fi; \
+	if [ -z "$$missing$$optional" ]; then echo "setup: swift and all C libraries are here"; exit 0; fi; \
+	without="products with frozen bfloat16 weights will be made in float32"; \
+	cannot() { \
+	    if [ -n "$$missing" ]; then echo "setup: $$1: $$missing $$optional" >&2; exit 1; fi; \
+	    echo "setup: $$1: $$optional; without it, $$without" >&2; exit 0; }; \
+	command -v apt-get >/dev/null || cannot "install what your system calls these Debian packages"; \
 	if [ "$$(id -u)" = 0 ]; then as=""; elif command -v sudo >/dev/null; then as="sudo "; else \
-	    echo "setup: as root, run: apt-get install -y $$missing" >&2; exit 1; fi; \
-	echo "setup: $${as}apt-get install -y $$missing"; \
-	$${as}env DEBIAN_FRONTEND=noninteractive apt-get update -qq; \
-	$${as}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	    cannot "as root, run apt-get install -y"; fi; \
+	echo "setup: $${as}apt-get install -y $$missing $$optional"; \
+	apt="$${as}env DEBIAN_FRONTEND=noninteractive apt-get"; \
+	$$apt update -qq; \
+	[ -z "$$missing" ] || $$apt install -y -qq $$missing >/dev/null; \
+	[ -z "$$optional" ] || $$apt install -y -qq $$optional >/dev/null || \
+	    echo "setup: $$optional cannot be installed: $$without" >&2; \
 	pkg-config --exists --print-errors $(MODULES)
 
 .PHONY: build

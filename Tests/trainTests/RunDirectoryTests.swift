@@ -7,8 +7,10 @@ import TestSupport
 
 @testable import train
 
+/// Resolved, as a run directory takes it.
 private func config(_ overrides: String...) throws -> TrainConfig {
-    let yaml = "model: m\ndata_path: d\noutput_dir: o\ntraining: {max_steps: 4, learning_rate: 1}"
+    let yaml =
+        "model: m\ndata_path: d\noutput_dir: o\ntraining: {max_steps: 4, learning_rate: 1, frozen_compute_dtype: float32}"
     return try TrainConfig(yaml: yaml, file: "c", flags: TrainConfig.Flags(overrides: overrides))
 }
 

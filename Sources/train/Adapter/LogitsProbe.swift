@@ -51,8 +51,10 @@ struct ProbedLogits {
     /// The largest of them.
     let scale: Float
 
+    /// In float32, however the model is trained: they are compared with those of other machines.
     init(_ model: HiggsModel) throws {
-        let states = model.states(try LogitsProbe.batch(model.config.sequenceFormat))
+        let batch = try LogitsProbe.batch(model.config.sequenceFormat)
+        let states = model.parameters.workspace.inFloat32 { model.states(batch) }
         values = states.textLogits + states.audioLogits
         scale = values.reduce(0) { max($0, abs($1)) }
     }

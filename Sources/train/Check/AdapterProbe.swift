@@ -39,7 +39,10 @@ struct AdapterProbe {
     init(_ model: HiggsModel, options: LossOptions) {
         self.init(model) { batch in
             let weighed = options.weighingOnly(batch.labelCounts)
-            return try model.evaluate(batch, loss: weighed).loss(weighed)
+            // A hundredth of a nat would drown in bfloat16's rounding; the gradient is the one that trains.
+            return try model.parameters.workspace.inFloat32 {
+                try model.evaluate(batch, loss: weighed).loss(weighed)
+            }
         } gradients: { batch in
             _ = try model.forwardBackward(
                 batch, loss: options.weighingOnly(batch.labelCounts), normalizers: batch.labelCounts)

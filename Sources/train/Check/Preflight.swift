@@ -51,6 +51,13 @@ struct Preflight {
                     + "at its own position"
             }
         }
+        if let setup, let text = setup.frozenCompute.text {
+            _ = ask(Self.frozenTitle, &table) {
+                try setup.frozenCompute.check()
+            } finding: {
+                text
+            }
+        }
         let model = setup.flatMap { setup in
             ask("weights", &table) {
                 // Before anything so large is loaded.
@@ -89,6 +96,8 @@ struct Preflight {
         return table
     }
 
+    /// Asked only where there are frozen bfloat16 weights.
+    static let frozenTitle = "frozen weights"
     /// Asked only where an adapter is trained.
     static let adapterTitle = "adapter probe"
 

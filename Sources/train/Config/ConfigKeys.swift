@@ -55,6 +55,7 @@ enum TrainingKey: String, ConfigKey {
     case validationBy = "validation_by"
     case requirePretrained = "require_pretrained"
     case freeze
+    case frozenComputeType = "frozen_compute_dtype"
 }
 
 enum LoRAKey: String, ConfigKey {

@@ -130,6 +130,7 @@ extension TrainingOptions {
             ?? defaults.validationFraction
         validationBy = try section.choice(.validationBy, of: ValidationBy.self) ?? defaults.validationBy
         requirePretrained = try section.flag(.requirePretrained) ?? defaults.requirePretrained
+        frozenComputeType = try section.choice(.frozenComputeType, of: ComputeType.self) ?? defaults.frozenComputeType
         let words = ParameterGroup.words
         let expected = "a list of " + words.map(\.word).joined(separator: ", ")
         let groups = try section.list(.freeze, expected: expected) { node in

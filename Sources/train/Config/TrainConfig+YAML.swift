@@ -139,6 +139,7 @@ extension TrainingOptions {
         keys.add(.validationBy, .string(validationBy.rawValue))
         keys.add(.requirePretrained, requirePretrained)
         if !frozen.isEmpty { keys.add(.freeze, frozen.map(\.rawValue)) }
+        keys.add(.frozenComputeType, .string(frozenComputeType.rawValue))
         return keys.members
     }
 }

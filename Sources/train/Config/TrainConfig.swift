@@ -59,6 +59,8 @@ struct TowerDescription: Sendable, Equatable {
 struct TrainingOptions: Sendable, Equatable {
     enum Scheduler: String, CaseIterable, Sendable { case cosine, linear, constant }
     enum ValidationBy: String, CaseIterable, Sendable { case auto, speaker, id }
+    /// In what the products with frozen bfloat16 weights are made; `auto` is what suits the machine.
+    enum ComputeType: String, CaseIterable, Sendable { case auto, float32, bfloat16 }
 
     /// nil: no bound by epochs. At least one of epochs and steps is given.
     var epochs: Int?
@@ -99,6 +101,8 @@ struct TrainingOptions: Sendable, Equatable {
     var requirePretrained = false
     /// Tensors that are not trained; empty: all are. In the order of the groups.
     var frozen: [ParameterGroup] = []
+    /// Resolved by RunSetup: what a run writes into its config.yaml is never `auto`.
+    var frozenComputeType = ComputeType.auto
 }
 
 /// `lora:`.

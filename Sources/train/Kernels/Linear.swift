@@ -14,15 +14,9 @@ enum Linear {
         if let bias = projection.bias?.value {
             for t in 0..<y.rows { y.row(t).update(from: bias.base, count: y.columns) }
         }
-        let beta: Float = projection.bias == nil ? 0 : 1
         precondition(y.rows == x.rows && y.columns == projection.outputs, "linear extents")
-        projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
-            let target = UnsafeMutableBufferPointer(rebasing: y.buffer[outputs.lowerBound...])
-            parallelMatmul(
-                transposeB: true, m: x.rows, n: outputs.count, k: x.columns, a: UnsafeBufferPointer(x.buffer),
-                lda: max(1, x.columns), b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns), beta: beta,
-                c: target, ldc: y.columns)
-        }
+        projection.weight.values.multiply(
+            x, transposed: true, accumulating: projection.bias != nil, into: y, projection.workspace)
         forwardAdapter(x, projection, y: y, firstRow: firstRow)
     }
 
@@ -38,13 +32,7 @@ enum Linear {
         if dy.rows == 0 { return }
         if let dx {
             precondition(dx.rows == dy.rows && dy.columns == projection.outputs, "linear extents")
-            projection.workspace.forEachBlock(of: projection.weight.values) { block, outputs in
-                let source = UnsafeBufferPointer(rebasing: dy.buffer[outputs.lowerBound...])
-                parallelMatmul(
-                    m: dy.rows, n: dx.columns, k: outputs.count, a: source, lda: dy.columns,
-                    b: UnsafeBufferPointer(block.buffer), ldb: max(1, block.columns),
-                    beta: accumulating || outputs.lowerBound > 0 ? 1 : 0, c: dx.buffer, ldc: max(1, dx.columns))
-            }
+            projection.weight.values.multiply(dy, accumulating: accumulating, into: dx, projection.workspace)
         }
         if let dWeight = projection.weight.gradient { multiply(dy, transposeA: true, x, beta: 1, into: dWeight) }
         if let dBias = projection.bias?.gradient {

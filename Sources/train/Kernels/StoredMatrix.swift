@@ -1,5 +1,5 @@
 // A weight matrix as it lies in memory: floats in an arena, or the bytes of a mapped checkpoint in their own type. Narrow
-// ones are never copied whole: products take them block by block, turned into floats in bounded memory.
+// ones are never copied whole; see StoredMatrix+Products.swift.
 
 import PipelineKit
 
@@ -50,6 +50,12 @@ struct StoredMatrix: @unchecked Sendable {  // its memory is only read while pro
         return Matrix(base: base, rows: rows, columns: columns)
     }
 
+    /// The bytes of a matrix that is stored as bfloat16, of any alignment.
+    var bfloat16: UnsafeRawPointer? {
+        guard case .bytes(let base, .bfloat16) = storage else { return nil }
+        return base
+    }
+
     /// Copies some consecutive rows as floats; `target` has room for them.
     func read(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
@@ -84,6 +90,15 @@ func bfloat16Bits(_ value: Float) -> UInt16 {
     return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)
 }
 
+/// The same of many floats. The loop has neither branch nor conversion, so that it becomes vector instructions.
+func roundToBFloat16(_ source: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<UInt16>) {
+    for i in 0..<count {
+        let bits = source[i].bitPattern
+        let rounded = (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16
+        target[i] = UInt16(truncatingIfNeeded: bits & 0x7FFF_FFFF > 0x7F80_0000 ? 0x7FC0 : rounded)
+    }
+}
+
 /// The bytes of floats in a type that checkpoints store; rounded to nearest where it is narrower.
 func narrowed(_ values: UnsafeBufferPointer<Float>, to type: ElementType) -> [UInt8] {
     switch type {
@@ -92,53 +107,5 @@ func narrowed(_ values: UnsafeBufferPointer<Float>, to type: ElementType) -> [UI
     case .bfloat16: values.map(bfloat16Bits).withUnsafeBytes { Array($0) }
     case .float64: values.map { Double($0) }.withUnsafeBytes { Array($0) }
     default: preconditionFailure("floats are not stored as \(type)")
-    }
-}
-
-/// Memory that the products of one model share. Not thread-safe: a model computes one product at a time.
-final class LinearWorkspace {
-    /// Values of a block of a narrow matrix: 4 MiB, so that its floats are still in the cache when they are multiplied.
-    private static let blockValues = 1 << 20
-
-    private var memory: [Purpose: UnsafeMutableBufferPointer<Float>] = [:]
-
-    enum Purpose { case block, dropped, hidden, dHidden }
-
-    /// What dropout depends on; nil: nothing is dropped.
-    var dropoutPlace: DropoutPlace?
-    /// false leaves all adapters out: the base alone.
-    var appliesAdapters = true
-
-    deinit { for buffer in memory.values { buffer.deallocate() } }
-
-    /// Memory with undefined contents, which the next call for the same purpose takes over.
-    func matrix(_ purpose: Purpose, _ rows: Int, _ columns: Int) -> Matrix {
-        let count = max(1, rows * columns)
-        if memory[purpose]?.count ?? 0 < count {
-            memory[purpose]?.deallocate()
-            memory[purpose] = .allocate(capacity: count)
-        }
-        guard let base = memory[purpose]?.baseAddress else { preconditionFailure("allocated memory has an address") }
-        return Matrix(base: base, rows: rows, columns: columns)
-    }
-
-    /// Calls `body` with all rows as floats, block after block; once where the matrix is floats already.
-    func forEachBlock(of weight: StoredMatrix, _ body: (_ block: Matrix, _ rows: Range<Int>) -> Void) {
-        if let whole = weight.floats { return body(whole, 0..<whole.rows) }
-        let step = min(weight.rows, max(16, Self.blockValues / max(1, weight.columns) / 16 * 16))
-        let memory = matrix(.block, step, weight.columns)
-        for start in stride(from: 0, to: weight.rows, by: step) {
-            let rows = start..<min(start + step, weight.rows)
-            let block = memory.rows(0..<rows.count)
-            convert(weight, rows, into: block)
-            body(block, rows)
-        }
-    }
-
-    private func convert(_ weight: StoredMatrix, _ rows: Range<Int>, into block: Matrix) {
-        ThreadTeam.forEachRows(rows.count, columns: weight.columns) { part in
-            weight.read(
-                rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound, into: block.row(part.lowerBound))
-        }
     }
 }

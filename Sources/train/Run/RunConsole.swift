@@ -18,6 +18,7 @@ final class RunConsole {
     func begin(_ run: TrainRun) {
         let data = run.data, training = run.setup.config.training
         Console.log.info("the config, as resolved:\n\(run.setup.config.yaml.escapedLines(indent: 2))")
+        if let text = run.setup.frozenCompute.text { Console.log.info("\(text)") }
         let rows = "\(data.trainingRowCount) rows, \(data.trainingTokens) positions an epoch"
         let kept = data.validationRowCount == 0 ? "" : ", \(data.validationRowCount) rows kept for validation"
         Console.log.info("\(rows)\(kept)")

@@ -115,8 +115,9 @@ final class RunDirectory {
     }
 
     /// Makes the directory ready to be written to: moves an old run to the first free PATH.1, PATH.2, …, removes what a
-    /// kill left half-written, writes config.yaml.
+    /// kill left half-written, writes config.yaml, which must be resolved.
     func prepare(_ start: Start, config: TrainConfig) throws {
+        precondition(config.training.frozenComputeType != .auto, "a config that is not resolved")
         if case .anew(let reason) = start {
             var number = 1
             while FileManager.default.fileExists(atPath: "\(path).\(number)") { number += 1 }
@@ -145,9 +146,22 @@ final class RunDirectory {
         return names.sorted().first { !own.contains($0) }.map { .foreign(example: $0) } ?? .empty
     }
 
+    /// `training.frozen_compute_dtype` of the run that a directory holds; nil where there is none that can be read, which
+    /// `start` tells.
+    static func recordedComputeType(_ path: String) -> TrainingOptions.ComputeType? {
+        (try? recordedConfig(path))?.training.frozenComputeType
+    }
+
+    /// The config of the run that a directory holds. Before there was that key, all products were in float32.
+    private static func recordedConfig(_ path: String) throws -> TrainConfig {
+        var config = try TrainConfig(file: path + "/config.yaml")
+        if config.training.frozenComputeType == .auto { config.training.frozenComputeType = .float32 }
+        return config
+    }
+
     /// The last whole checkpoint of a run that is the same as this one.
     private func resumePoint(config: TrainConfig, data: DataFingerprint, text: TextRecord?) throws -> Start {
-        let differences = config.differences(from: try TrainConfig(file: configPath))
+        let differences = config.differences(from: try Self.recordedConfig(path))
         guard differences.isEmpty else {
             throw RunDirectoryError.differentConfig(path: path, differences: differences)
         }

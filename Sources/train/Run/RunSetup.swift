@@ -5,19 +5,26 @@ import PipelineKit
 
 /// A config that has met its data and its model.
 struct RunSetup: Sendable {
-    let config: TrainConfig
+    /// `training.frozen_compute_dtype` is resolved in it.
+    private(set) var config: TrainConfig
     let source: DataSource
     let records: DataRecords
     let modelConfig: ModelConfig
     /// What of the model is trained.
     let parts: TrainedParts
+    /// In what products with frozen weights are made.
+    private(set) var frozenCompute: FrozenCompute
+    /// What the config asked for.
+    private let askedComputeType: TrainingOptions.ComputeType
 
     var format: SequenceFormat { modelConfig.sequenceFormat }
     var lossOptions: LossOptions { config.loss.options }
 
+    /// - Parameter recorded: what the run that may go on has recorded, see `FrozenCompute`.
     /// - Throws: `ConfigError`, `DataError`, the model's own errors; nothing has been written then.
-    init(_ config: TrainConfig) throws {
+    init(_ config: TrainConfig, recorded: TrainingOptions.ComputeType? = nil) throws {
         self.config = config
+        askedComputeType = config.training.frozenComputeType
         switch config.model {
         case .directory(let directory):
             modelConfig = try Self.architecture(directory)
@@ -32,6 +39,16 @@ struct RunSetup: Sendable {
         parts = try Self.parts(config, modelConfig)
         try records.check(against: modelConfig.sequenceFormat, source: source)
         try Self.check(config.loss, against: modelConfig)
+        // Where everything is trained, no weight is frozen; whether the tensors can be read is then asked later.
+        let tensors = parts == .everything ? [] : try Self.tensors(config, modelConfig, parts)
+        frozenCompute = FrozenCompute(asked: askedComputeType, recorded: recorded, tensors: tensors)
+        self.config.training.frozenComputeType = frozenCompute.type
+    }
+
+    /// Forgets what a run has recorded: one that starts anew takes what suits this machine.
+    mutating func chooseComputeType() {
+        frozenCompute = frozenCompute.anew(asked: askedComputeType)
+        config.training.frozenComputeType = frozenCompute.type
     }
 
     /// What the config wants trained of a model.
@@ -92,14 +109,21 @@ struct RunSetup: Sendable {
     private func base() throws -> HiggsModel {
         let seed = UInt64(config.training.seed)
         return switch config.model {
-        case .directory(let directory): try HiggsModel(loading: directory, parts: parts, seed: seed)
+        case .directory(let directory): try computing(HiggsModel(loading: directory, parts: parts, seed: seed))
         case .described: HiggsModel(config: modelConfig, seed: seed, parts: parts)
         }
     }
 
+    /// The model, told in what it multiplies.
+    private func computing(_ model: HiggsModel) throws -> HiggsModel {
+        try frozenCompute.check()
+        model.parameters.workspace.multipliesNarrow = frozenCompute.type == .bfloat16
+        return model
+    }
+
     /// The model of a checkpoint of this run: the whole of it, or its adapter on the run's base.
     func model(checkpoint directory: String) throws -> HiggsModel {
-        guard parts.adapter != nil else { return try HiggsModel(loading: directory, parts: parts) }
+        guard parts.adapter != nil else { return try computing(HiggsModel(loading: directory, parts: parts)) }
         let model = try base()
         try model.loadAdapter(from: directory)
         try AdapterProof.check(model, in: directory, base: baseDirectory)
@@ -116,10 +140,16 @@ struct RunSetup: Sendable {
     func memoryNeed() throws -> MemoryNeed { MemoryNeed(try tensors()) }
 
     /// The model's tensors, as they will be; nothing of their values is read.
-    func tensors() throws -> [TensorPlan] {
-        guard let baseDirectory else { return HiggsModel.tensors(modelConfig, parts: parts, files: nil) }
-        let (config, files) = try HiggsModel.open(baseDirectory)
-        return HiggsModel.tensors(config, parts: parts, files: files)
+    func tensors() throws -> [TensorPlan] { try Self.tensors(config, modelConfig, parts) }
+
+    private static func tensors(
+        _ config: TrainConfig, _ model: ModelConfig, _ parts: TrainedParts
+    ) throws -> [TensorPlan] {
+        guard case .directory(let base) = config.model else {
+            return HiggsModel.tensors(model, parts: parts, files: nil)
+        }
+        let (opened, files) = try HiggsModel.open(base)
+        return HiggsModel.tensors(opened, parts: parts, files: files)
     }
 
     /// What a person should know once about the data and the model.

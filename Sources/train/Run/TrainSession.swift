@@ -15,13 +15,16 @@ struct TrainSession {
     /// - Returns: the summary for stdout.
     func run() throws -> String {
         _ = try Ranks.check()
-        let setup = try RunSetup(config)
+        let recorded = mode.resumes ? RunDirectory.recordedComputeType(config.outputDir) : nil
+        var setup = try RunSetup(config, recorded: recorded)
         for note in setup.notes { Console.log.info("\(note)") }
         let directory = try RunDirectory(path: config.outputDir)
         if let warning = setup.textWarning { Console.log.warning("\(warning)") }
         let start = try directory.start(
-            mode: mode, config: config, data: setup.source.fingerprint, text: setup.records.text)
+            mode: mode, config: setup.config, data: setup.source.fingerprint, text: setup.records.text)
         if case .finished(let state) = start { return try touch(directory, state) }
+        if case .checkpoint = start {} else { setup.chooseComputeType() }
+        try setup.frozenCompute.check()
         var by = config.training.validationBy
         if case .checkpoint(_, let state) = start { by = state.validationBy }
         let data = try TrainingData(
@@ -30,7 +33,7 @@ struct TrainSession {
         try setup.check(labels: data.labels)
         try data.check(maxBatchTokens: config.training.maxBatchTokens)
         try checkRoom(setup, data, directory, start)
-        try directory.prepare(start, config: config)
+        try directory.prepare(start, config: setup.config)
         let count = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width)
         if case .checkpoint(_, let state) = start, state.threads != count {
             Console.log.warning(
