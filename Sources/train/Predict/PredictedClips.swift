@@ -41,15 +41,14 @@ struct PredictedClips: Sendable, Equatable {
                     })
             }
             let expected = format.delay.labels(clips[clip]), labelled = cut(batch.labelAudioIDs), predicted = cut(grid)
-            for cell in expected.values.indices where expected.values[cell] != ignoredLabel {
-                guard labelled.values[cell] == expected.values[cell], predicted.values[cell] != ignoredLabel else {
-                    throw DataError.row(
-                        id: sample.id,
-                        problem:
-                            "the labels of clip \(clip) are off the delay: codebook \(cell / own.positions), column "
-                            + "\(cell % own.positions) has \(labelled.values[cell]), expected \(expected.values[cell])",
-                        remedy: "do not train: this is a fault of the program")
-                }
+            for (cell, label) in expected.values.enumerated() where label != ignoredLabel {
+                let got = labelled.values[cell]
+                if got == label, predicted.values[cell] != ignoredLabel { continue }
+                let found = got == label ? "is predicted from nowhere" : "has the label \(got), expected \(label)"
+                throw DataError.row(
+                    id: sample.id,
+                    problem: "the labels of clip \(clip) are off the delay: codebook \(cell / own.positions), column "
+                        + "\(cell % own.positions) \(found)", remedy: "do not train: this is a fault of the program")
             }
             clips[clip] = format.delay.undelay(predicted)
             targets.append(clip)
