@@ -15,11 +15,12 @@ struct TrainCommand: ParsableCommand {
               train check --config configs/tiny.yaml --data-path work --output-dir runs/tiny
               train run --config configs/finetune.yaml --set training.learning_rate=2e-5
               train merge --model checkpoints/base --adapter runs/voices/final --output checkpoints/voices
+              train predict --model runs/tiny/final --data-path work --output predicted
             """,
         version: versionText(outputVersion: TrainerState.version),
         subcommands: [
-            RunCommand.self, CheckCommand.self, MergeCommand.self, FeaturesCommand.self, BenchmarkCommand.self,
-            LogitsCommand.self, RandomCheckpointCommand.self,
+            RunCommand.self, CheckCommand.self, MergeCommand.self, PredictCommand.self, FeaturesCommand.self,
+            BenchmarkCommand.self, LogitsCommand.self, RandomCheckpointCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 

@@ -14,6 +14,8 @@ import Testing
         var outputs: [String]
         /// What may stand only where the directory that holds it is whole.
         var promises: [String]
+        /// Whether it refuses an output that is whole, where others find nothing to do.
+        var refusesOutput = false
 
         var testDescription: String { ([program.name] + arguments.prefix(1)).joined(separator: " ") }
     }
@@ -48,6 +50,11 @@ import Testing
             arguments: [
                 "run", "--config", "c.yaml", "--data-path", "work", "--output-dir", "run", "--threads", "1", "--resume",
             ], outputs: ["run"], promises: ["run/checkpoint-2/trainer_state.json", "run/final/trainer_state.json"]),
+        Command(
+            program: train,
+            arguments: [
+                "predict", "--model", "run/final", "--data-path", "work", "--output", "predicted", "--threads", "1",
+            ], outputs: ["predicted"], promises: ["predicted/index.json"], refusesOutput: true),
     ]
 
     /// The folder with everything made, once for all tests.
@@ -142,7 +149,8 @@ import Testing
                     let whole = expected.filter { $0.key.hasPrefix(place) && !$0.key.contains("/.") }
                     #expect(differences(claimed, whole) == [], comment)
                 }
-                try command.program.run(command.arguments, in: folder).expecting(0)
+                try command.program.run(command.arguments, in: folder)
+                    .expecting(isUnharmed && command.refusesOutput ? 2 : 0)
                 #expect(differences(try output(command, folder), expected) == [], comment)
             }
         }

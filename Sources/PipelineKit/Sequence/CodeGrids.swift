@@ -41,7 +41,8 @@ public struct DelayedCodes: Sendable, Equatable {
     /// Codebook by codebook.
     public let values: [Int32]  // (Q, positions)
 
-    init(codebooks: Int, positions: Int, values: [Int32]) {
+    /// - Parameter values: (Q, positions), codebook by codebook.
+    public init(codebooks: Int, positions: Int, values: [Int32]) {
         precondition(values.count == codebooks * positions, "delayed codes are not Q × positions")
         self.codebooks = codebooks
         self.positions = positions

@@ -14,6 +14,8 @@ extension IndexRepair {
                 identity.key(ofShard: number, resume: sidecar.resume, audioRoot: identity.input["audio_root"])
             }
         }
+        // Made from several directories and a model, which the record names and which need not be there any more.
+        if identity.stage.utf8.elementsEqual("predict".utf8) { return nil }
         let audio = URL(fileURLWithPath: directory).deletingLastPathComponent().path + "/audio"
         guard FileManager.default.fileExists(atPath: "\(audio)/\(MDSIndex.basename)") else { return nil }
         let input = try MDSReader(directory: audio)

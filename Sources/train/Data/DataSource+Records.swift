@@ -62,7 +62,7 @@ struct DataRecords: Sendable {
 
 extension DataSource {
     /// Codes and features must come from the audio that lies beside them, or, where the audio stayed at home, from the
-    /// same one.
+    /// same one; and codes from a codec, not from a model.
     func checkProvenance() throws {
         guard isWork else { return }
         let index = path + "/audio/" + MDSIndex.basename
@@ -71,7 +71,13 @@ extension DataSource {
             expected = try MappedFile(path: index).withBytes { XXH64.hash($0).hexDigits }
         }
         for part in [codes, features].compactMap(\.self) {
-            guard let digest = try StageRecord(directory: part.reader.directory)?.inputDigest else { continue }
+            guard let record = try StageRecord(directory: part.reader.directory) else { continue }
+            guard !record.identity.stage.utf8.elementsEqual(PredictionRun.stage.utf8) else {
+                throw DataError.record(
+                    path: part.reader.directory, problem: "these codes are a model's predictions, not what was said",
+                    remedy: "name the WORK whose codes tokenize made")
+            }
+            guard let digest = record.inputDigest else { continue }
             if let expected, !digest.utf8.elementsEqual(expected.utf8) {
                 throw DataError.staleStage(
                     path: part.reader.directory, stage: part.stage, got: digest, expected: expected)

@@ -13,6 +13,8 @@ struct ShiftedTargets: Sendable, Equatable {
     private(set) var audioRows: [Int32] = []
     /// The codes, row by row; `ignoredLabel` where a codebook has no label.
     private(set) var audioLabels: [Int32] = []  // (audio rows, Q)
+    /// The column of the batch's `labelAudioIDs` that each audio row predicts: the way back from predictions to clips.
+    private(set) var audioColumns: [Int32] = []  // (audio rows)
 
     init(_ batch: PackedBatch) {
         let codebooks = batch.codebooks
@@ -29,6 +31,7 @@ struct ShiftedTargets: Sendable, Equatable {
                 if position > start, labels.contains(where: { $0 != ignoredLabel }) {
                     audioRows.append(Int32(position - 1))
                     audioLabels += labels
+                    audioColumns.append(Int32(column))
                 }
                 column += 1
             }

@@ -55,10 +55,17 @@ extension HiggsModel {
 
     /// The cross-entropy of every label, without smoothing; for probes.
     /// - Throws: `LossError` for a loss that is no number.
-    func labelLosses(_ batch: PackedBatch) throws -> LabelLosses {
-        var labelLosses: LabelLosses? = LabelLosses(targets: ShiftedTargets(batch))
-        _ = try evaluate(batch, loss: LossOptions(textLossWeight: 0), labelLosses: &labelLosses)
-        return labelLosses ?? LabelLosses(targets: ShiftedTargets(batch))
+    func labelLosses(_ batch: PackedBatch) throws -> LabelLosses { try predict(batch).labels }
+
+    /// The cross-entropy of every label and what is predicted in its place, without smoothing, and their sums.
+    ///
+    /// Teacher-forced: each prediction is made from the true ids and codes before it.
+    /// - Throws: `LossError` for a loss that is no number.
+    func predict(_ batch: PackedBatch) throws -> (sums: LossSums, labels: LabelLosses) {
+        let empty = LabelLosses(targets: ShiftedTargets(batch))
+        var labelLosses: LabelLosses? = empty
+        let sums = try evaluate(batch, loss: LossOptions(textLossWeight: 0), labelLosses: &labelLosses)
+        return (sums, labelLosses ?? empty)
     }
 
     /// Bytes of activations that a training pass over a batch takes, besides parameters and gradients.

@@ -45,13 +45,17 @@ struct OutputHeadsScratch {
     static func blockRows(_ head: Projection) -> Int { max(64, blockValues / head.outputs) }
 }
 
-/// The cross-entropy of every label, for probes.
+/// The cross-entropy of every label, for probes, and what is predicted in a code's place.
 struct LabelLosses: Sendable, Equatable {
     var targets: ShiftedTargets
     /// One a text row.
     var text: [Float] = []
     /// Row by row; 0 where a codebook has no label.
     var audio: [Float] = []  // (audio rows, Q)
+    /// The likeliest class, bos and eos among them; 0 where a codebook has no label.
+    var classes: [Int32] = []  // (audio rows, Q)
+    /// The likeliest code, bos and eos left out; 0 where a codebook has no label.
+    var codes: [Int32] = []  // (audio rows, Q)
 }
 
 extension OutputHeads {
@@ -66,7 +70,7 @@ extension OutputHeads {
     /// - Parameters:
     ///   - x: (T, C), the output of the last layer.
     ///   - dx: (T, C), overwritten; looked at only with `scales`.
-    ///   - labelLosses: receives each label's loss where it is not nil.
+    ///   - labelLosses: receives each label's loss and prediction where it is not nil; only without `scales`.
     func pass(
         _ x: Matrix, dx: Matrix?, plan: BatchPlan, config: ModelConfig, smoothing: Float, scales: GradientScales?,
         scratch s: OutputHeadsScratch, labelLosses: inout LabelLosses?
@@ -85,9 +89,10 @@ extension OutputHeads {
             sums.counts.text = textCount
             let isTrained = scales.map { $0.text != 0 } ?? false
             head(text, rows: 0..<textCount, cellsPerRow: 1, isTrained: isTrained, s) { row, _, logits in
-                CrossEntropy.row(
-                    logits, classes: config.vocabularySize, label: Int(targets.textLabels[row]),
-                    smoothing: smoothing, gradientScale: scales?.text)
+                CellLoss(
+                    CrossEntropy.row(
+                        logits, classes: config.vocabularySize, label: Int(targets.textLabels[row]),
+                        smoothing: smoothing, gradientScale: scales?.text))
             } sum: { _, _, cell in
                 sums.text += Double(cell.loss)
                 labelLosses?.text.append(cell.loss)
@@ -101,12 +106,18 @@ extension OutputHeads {
             let label = targets.audioLabels[row * config.codebooks + k]
             guard label != ignoredLabel else {
                 if scales != nil { cell.update(repeating: 0, count: classes) }
-                return (loss: 0, best: 0)
+                return CellLoss((loss: 0, best: 0))
             }
-            return CrossEntropy.row(
-                cell, classes: classes, label: Int(label), smoothing: smoothing, gradientScale: scales?.codebooks[k])
+            var loss = CellLoss(
+                CrossEntropy.row(
+                    cell, classes: classes, label: Int(label), smoothing: smoothing, gradientScale: scales?.codebooks[k]
+                ))
+            if scales == nil { loss.code = LikeliestCode.among(cell, codes: config.codebookSize, best: loss.best) }
+            return loss
         } sum: { row, k, cell in
             labelLosses?.audio.append(cell.loss)
+            labelLosses?.classes.append(Int32(cell.best))
+            labelLosses?.codes.append(Int32(cell.code))
             let label = targets.audioLabels[row * config.codebooks + k]
             guard label != ignoredLabel else { return }
             sums.codebooks[k] += Double(cell.loss)
@@ -128,8 +139,16 @@ extension OutputHeads {
         return sums
     }
 
-    /// The loss of one cell, and its likeliest class.
-    private typealias CellLoss = (loss: Float, best: Int)
+    /// The loss of one cell, and what is predicted there.
+    private struct CellLoss {
+        var loss: Float
+        /// The likeliest class.
+        var best: Int
+        /// The likeliest code; known only where the logits stay, without gradients.
+        var code = 0
+
+        init(_ row: (loss: Float, best: Int)) { (loss, best) = row }
+    }
 
     /// One head over some rows of the normalised block.
     ///
