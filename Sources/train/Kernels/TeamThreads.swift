@@ -7,12 +7,13 @@ import Synchronization
 
 /// Threads that compute together with the thread that calls. They start when they are first needed and live as long as the
 /// program. Thread-safe: one caller at a time has them, another computes alone meanwhile.
-final class TeamThreads: @unchecked Sendable {  // `body` is read between an announcement and its end, by those it is for
+final class TeamThreads: @unchecked Sendable {
     /// Which piece of work is the last announced: its number times 2^16, plus how many threads it is for.
     private let announced = Atomic<UInt>(0)
     /// Members that have not finished it.
     private let unfinished = Atomic(0)
     private let isTaken = Atomic(false)
+    /// Read between an announcement and its end, by those it is for.
     private var body: ((Int) -> Void)?
     /// Threads started; touched by the caller that has them.
     private var members = 0
