@@ -64,6 +64,41 @@ import TestSupport
     }
 }
 
+@Suite struct SharedAnswersTests {
+    private static let format = SequenceFormat(
+        vocabularySize: 10, audioInID: 8, audioOutID: 9, codebookSize: 4,
+        delay: DelayPattern(codebooks: 2, bos: 4, eos: 5), hasTower: false, melBins: 0)
+
+    private static func clip(_ first: UInt16) -> RawCodes {
+        RawCodes(codebooks: 2, frames: 2, values: [first, 1, 2, 3])
+    }
+
+    private static func digests(reference: UInt16, target: UInt16, isContext: Bool = false) throws -> [UInt64] {
+        let label = isContext ? ignoredLabel : 9
+        let sample = TrainingSample(
+            id: "a", inputIDs: [1, 8, 2, 9, 3], labelIDs: [-100, -100, 2, label, 3],
+            clips: [clip(reference), clip(target)])
+        return SharedAnswers.digests(try MergedSequence(sample, format: format))
+    }
+
+    @Test func `a recording is told by its target's codes alone`() throws {
+        #expect(try Self.digests(reference: 0, target: 1) == Self.digests(reference: 2, target: 1))
+        #expect(try Self.digests(reference: 1, target: 0) != Self.digests(reference: 1, target: 1))
+        #expect(try Self.digests(reference: 0, target: 1).count == 1)
+        #expect(try Self.digests(reference: 0, target: 1, isContext: true).isEmpty)
+    }
+
+    @Test func `kept rows whose answer is trained on are named, and no others`() {
+        let answers: [[UInt64]] = [[1], [2], [1], [3], [3], [], [4, 2], [5, 6]]
+        let kept: Set = [2, 3, 4, 5, 6, 7]
+        let shared = SharedAnswers(answers, isValidation: answers.indices.map(kept.contains))
+        // Row 2 shares 1 with row 0, row 6 shares 2 with row 1; 3 and 4 share with each other only.
+        #expect(shared.rows == [2, 6])
+        #expect(shared.finding(of: 6)?.hasPrefix("2 of 6 validation rows") == true)
+        #expect(SharedAnswers(answers, isValidation: answers.map { _ in false }).finding(of: 0) == nil)
+    }
+}
+
 @Suite struct DataEntropyTests {
     @Test func `entropy is that of the frequencies, in nats`() {
         #expect(UnigramCounts.entropy([0, 0]) == nil)

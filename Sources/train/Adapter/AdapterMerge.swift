@@ -123,14 +123,6 @@ extension HiggsModel {
         parameters.entries.reduce(0) { $0 + ($1.isBase ? $1.count * $1.storedType.byteCount : 0) }
     }
 
-    /// Bytes of a checkpoint of a run: the model or its adapter, two moments, and masters of what is stored narrower.
-    var checkpointBytes: Int {
-        let isAdapter = parts.adapter != nil
-        return parameters.entries.reduce(0) {
-            $0 + $1.count * CheckpointRoom.bytes($1.storedType, isTrained: $1.isTrained, isAdapter: isAdapter)
-        }
-    }
-
     /// Hands over W + scale · B · A, some rows at a time.
     fileprivate func writeMerged(_ entry: ParameterStore.Entry, to sink: SafetensorsWriter.ByteSink) throws {
         guard let plan = parts.adapter else { preconditionFailure("the model has no adapter") }

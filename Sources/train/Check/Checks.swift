@@ -60,17 +60,11 @@ enum LabelCheck {
 
 /// Whether the checkpoints that a run keeps at once fit on the disk.
 enum DiskCheck {
-    /// - Throws: `Failure` where there is less room than `needed`, or nowhere to write.
-    static func run(_ config: TrainConfig, checkpointBytes: Int) throws -> String {
-        let training = config.training
-        // final/, those that are kept, the best among them, and the one that is written before an old one goes.
-        let best = training.validationFraction > 0 ? 1 : 0
-        let kept = max(training.saveSteps == nil ? 0 : training.saveTotalLimit ?? 1, best)
-        let count = kept == 0 ? 1 : 2 + kept
-        let needed = count * checkpointBytes
+    /// - Throws: `Failure` where there is less room than a fresh run's checkpoints need, or nowhere to write.
+    static func run(_ config: TrainConfig, _ room: CheckpointRoom) throws -> String {
         let free = try require(
-            needed, for: "\(count) checkpoints", near: config.outputDir, remedy: "or lower training.save_total_limit")
-        return "\(ByteText.text(free)) free, \(ByteText.text(needed)) for \(count) checkpoints"
+            room.bytes, for: room.text, near: config.outputDir, remedy: "or lower training.save_total_limit")
+        return "\(ByteText.text(free)) free, \(ByteText.text(room.bytes)) for \(room.text)"
     }
 
     /// Asks for room where a path is or will be.

@@ -40,6 +40,7 @@ struct Preflight {
             } finding: {
                 "hashes, ids in step, ranges, a clip a placeholder; \($0.trainingRowCount) to train on, "
                     + "\($0.validationRowCount) to validate, \($0.trainingTokens) positions an epoch"
+                    + ($0.sharedAnswers.finding(of: $0.validationRowCount).map { "; " + $0 } ?? "")
             }
         }
         if let setup, let data {
@@ -70,9 +71,9 @@ struct Preflight {
                     + $0.parts.description
             }
         }
-        if let model {
+        if let setup, let data {
             _ = ask("disk", &table) {
-                try DiskCheck.run(config, checkpointBytes: model.checkpointBytes)
+                try DiskCheck.run(config, CheckpointRoom(setup, data))
             } finding: {
                 $0
             }

@@ -18,6 +18,7 @@ struct TrainingData: Sendable {
     let validationRows: [[Int]]
     /// What the validation rows can lend each other, in their order.
     let swapKeys: [SwapKey]
+    let sharedAnswers: SharedAnswers
 
     var trainingRowCount: Int { trainingRows.reduce(0) { $0 + $1.count } }
     var validationRowCount: Int { validationRows.reduce(0) { $0 + $1.count } }
@@ -41,7 +42,9 @@ struct TrainingData: Sendable {
         var labels = LabelCounts(codebooks: format.delay.codebooks)
         var unigrams = UnigramCounts(format)
         var swapKeys: [SwapKey] = []
+        var answers: [[UInt64]] = []
         let isValidation = split.isValidation
+        let validates = isValidation.contains(true)
         let hasSpeakers = source.samplesHave("speaker")
         try Self.forEachShard(source, workers: workers) { number in
             let shard = try source.shard(number)
@@ -51,6 +54,7 @@ struct TrainingData: Sendable {
                 let sample = try shard.sample(row, format: format)
                 let sequence = try MergedSequence(sample, format: format)
                 summary.add(sequence, isTrained: !isValidation[number])
+                summary.answers.append(validates ? SharedAnswers.digests(sequence) : [])
                 guard isValidation[number] else { continue }
                 let speaker = hasSpeakers ? try shard.samples.sample(row).string("speaker") : ""
                 summary.swapKeys.append(SwapKey(sample, row: number, speaker: speaker, format: format))
@@ -61,12 +65,14 @@ struct TrainingData: Sendable {
             labels += summary.labels
             unigrams += summary.unigrams
             swapKeys += summary.swapKeys
+            answers += summary.answers
             progress.advance(by: Double(summary.lengths.count))
         }
         self.lengths = lengths
         self.labels = labels
         self.unigrams = unigrams
         self.swapKeys = swapKeys
+        sharedAnswers = SharedAnswers(answers, isValidation: isValidation)
         let shards = (0..<source.shardCount).map { Array(source.samples.reader.samples(ofShard: $0)) }
         trainingRows = shards.map { $0.filter { !isValidation[$0] } }
         validationRows = shards.map { $0.filter { isValidation[$0] } }
@@ -81,6 +87,8 @@ struct TrainingData: Sendable {
         var labels: LabelCounts
         var unigrams: UnigramCounts
         var swapKeys: [SwapKey] = []
+        /// Hashes of each row's targets.
+        var answers: [[UInt64]] = []
 
         init(_ format: SequenceFormat) {
             labels = LabelCounts(codebooks: format.delay.codebooks)

@@ -33,6 +33,18 @@ struct CheckpointRoom: Equatable {
         added = max(1, standing + 1 - present)  // final/ comes last
     }
 
+    /// Of a run on some data.
+    init(_ setup: RunSetup, _ data: TrainingData, present: Int = 0) throws {
+        let training = setup.config.training
+        let steps = StepPlan(data, training: training).totalSteps(epochs: training.epochs, maxSteps: training.maxSteps)
+        self.init(
+            training, tensors: try setup.tensors(), isAdapter: setup.parts.adapter != nil, steps: steps,
+            evaluates: data.validationRowCount > 0, present: present)
+    }
+
+    /// `3 checkpoints to come`.
+    var text: String { "\(added) checkpoint\(added == 1 ? "" : "s") to come" }
+
     /// Bytes of a checkpoint for each value of a tensor.
     static func bytes(_ storedType: ElementType, isTrained: Bool, isAdapter: Bool) -> Int {
         let weight = isTrained || !isAdapter ? storedType.byteCount : 0
@@ -42,7 +54,7 @@ struct CheckpointRoom: Equatable {
     /// - Throws: `Failure` where there is not enough room.
     func check(_ directory: String) throws {
         try FreeSpace.check(
-            directory, holds: bytes, of: "\(added) checkpoint\(added == 1 ? "" : "s") to come",
+            directory, holds: bytes, of: text,
             remedy: "lower training.save_total_limit, or choose another --output-dir")
     }
 }

@@ -39,6 +39,7 @@ final class RunConsole {
         if data.validationRowCount == 0, training.validationFraction > 0 {
             Console.log.warning("no row was chosen for validation: there will be no validation loss")
         }
+        if let finding = data.sharedAnswers.finding(of: data.validationRowCount) { Console.log.warning("\(finding)") }
         let swaps = run.evaluation.swaps
         let without = [swaps.references.isEmpty ? "references" : nil, swaps.texts.isEmpty ? "text" : nil]
             .compactMap(\.self)

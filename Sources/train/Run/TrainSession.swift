@@ -48,14 +48,9 @@ struct TrainSession {
     private func checkRoom(
         _ setup: RunSetup, _ data: TrainingData, _ directory: RunDirectory, _ start: RunDirectory.Start
     ) throws {
-        let training = config.training
-        let steps = StepPlan(data, training: training).totalSteps(epochs: training.epochs, maxSteps: training.maxSteps)
         var present = 0
         if case .checkpoint = start { present = CheckpointName.all(in: directory.path).count }
-        try CheckpointRoom(
-            training, tensors: try setup.tensors(), isAdapter: setup.parts.adapter != nil, steps: steps,
-            evaluates: data.validationRowCount > 0, present: present
-        ).check(directory.path)
+        try CheckpointRoom(setup, data, present: present).check(directory.path)
     }
 
     /// A finished run with the same config and data is done; its file becomes new for make.
