@@ -81,7 +81,8 @@ struct PredictionReport: Sendable {
         table.append(
             ["", Self.percent(commonestShare)] + commonestShares.map(Self.percent) + ["", "", "the commonest code"])
         var lines = [
-            "\(output.escapedForTerminal): predicted codes of \(total.clips) clips in \(rows.count) samples. Teacher-forced: "
+            "\(output.escapedForTerminal): predicted codes of \(total.clips) clip\(total.clips == 1 ? "" : "s") in \(rows.count) "
+                + "sample\(rows.count == 1 ? "" : "s"). Teacher-forced: "
                 + "each code is predicted from the true ones before it; this is not generation",
             "codes that equal the target's, in per cent, in all and by codebook:",
         ]
