@@ -94,7 +94,7 @@ import TestSupport
         let shared = SharedAnswers(answers, isValidation: answers.indices.map(kept.contains))
         // Row 2 shares 1 with row 0, row 6 shares 2 with row 1; 3 and 4 share with each other only.
         #expect(shared.rows == [2, 6])
-        #expect(shared.finding(of: 6)?.hasPrefix("2 of 6 validation rows") == true)
+        #expect(shared.finding(of: 6)?.hasPrefix("2 of 6 validation rows:") == true)
         #expect(SharedAnswers(answers, isValidation: answers.map { _ in false }).finding(of: 0) == nil)
     }
 }

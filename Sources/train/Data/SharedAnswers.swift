@@ -34,7 +34,7 @@ struct SharedAnswers: Sendable, Equatable {
     func finding(of count: Int) -> String? {
         guard !rows.isEmpty else { return nil }
         return
-            "\(rows.count) of \(count) validation rows have an answer that is trained on, too: the validation loss is lower "
-            + "than that of unknown speech (training.validation_by: speaker keeps a voice on one side)"
+            "\(rows.count) of \(count) validation rows: the answer is trained on, too, so that the validation loss is lower than "
+            + "that of unknown speech (training.validation_by: speaker keeps a voice on one side)"
     }
 }
