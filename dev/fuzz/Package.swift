@@ -15,6 +15,7 @@ let package = Package(
     targets: [
         system("CSndfile", "sndfile"), system("CSamplerate", "samplerate"), system("COpenBLAS", "openblas"),
         system("CZstd", "libzstd"), system("CXXHash", "libxxhash"), system("CZlib", "zlib"), system("CMalloc", nil),
+        system("CSpin", nil),
         .target(
             name: "PipelineKit",
             dependencies: [
@@ -23,7 +24,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
-            name: "fuzz", dependencies: ["PipelineKit", .product(name: "Yams", package: "Yams")],
+            name: "fuzz", dependencies: ["PipelineKit", "CSpin", .product(name: "Yams", package: "Yams")],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]),
     ],
     swiftLanguageModes: [.v6]
