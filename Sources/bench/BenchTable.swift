@@ -15,6 +15,19 @@ struct BenchRow {
     /// How many times faster ours is.
     var ratio: Double?
     var peakBytes: Int?
+
+    /// The cells of the table.
+    var cells: [String] {
+        [
+            work, "\(Self.figure(ours)) \(unit)", peer.map { "\(Self.figure($0)) \(unit) (\(peerName ?? ""))" } ?? "",
+            ratio.map { String(format: "%.2f ×", $0) } ?? "", peakBytes.map { "\($0 >> 20) MiB" } ?? "",
+        ]
+    }
+
+    /// Three digits or more.
+    private static func figure(_ value: Double) -> String {
+        String(format: value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value)
+    }
 }
 
 /// All of them.
@@ -26,46 +39,47 @@ struct BenchTable {
         _ work: String, seconds: Double, peer: (name: String, seconds: Double)? = nil, peakBytes: Int? = nil
     ) {
         let scale = seconds < 0.5 ? 1_000.0 : 1
-        rows.append(
+        add(
             BenchRow(
                 work: work, ours: seconds * scale, unit: scale == 1 ? "s" : "ms", peer: peer.map { $0.seconds * scale },
                 peerName: peer?.name, ratio: peer.map { $0.seconds / seconds }, peakBytes: peakBytes))
-        let beside = peer.map { ", \($0.name) \($0.seconds) s" } ?? ""
-        Console.log.info("\(work): \(seconds) s\(beside)")
     }
 
     /// Adds rates, where more is better.
     mutating func add(
         _ work: String, rate: Double, unit: String, peer: (name: String, rate: Double)? = nil, peakBytes: Int? = nil
     ) {
-        rows.append(
+        add(
             BenchRow(
                 work: work, ours: rate, unit: unit, peer: peer?.rate, peerName: peer?.name,
                 ratio: peer.map { rate / $0.rate }, peakBytes: peakBytes))
-        let beside = peer.map { ", \($0.name) \($0.rate)" } ?? ""
-        Console.log.info("\(work): \(rate) \(unit)\(beside)")
+    }
+
+    private mutating func add(_ row: BenchRow) {
+        rows.append(row)
+        Console.log.info("\(row.cells.filter { !$0.isEmpty }.joined(separator: ", "))")
     }
 
     var text: String {
-        let cells = rows.map { row in
-            [
-                row.work, String(format: "%.2f %@", row.ours, row.unit),
-                row.peer.map { String(format: "%.2f (%@)", $0, row.peerName ?? "") } ?? "",
-                row.ratio.map { String(format: "%.2f ×", $0) } ?? "",
-                row.peakBytes.map { "\($0 >> 20) MiB" } ?? "",
-            ]
-        }
-        let all = [["work", "ours", "peer", "faster", "peak memory"]] + cells
+        let all = [["work", "ours", "peer", "faster", "peak memory"]] + rows.map(\.cells)
         let widths = (0..<5).map { column in all.reduce(0) { max($0, $1[column].count) } }
         return all.map { row in
             zip(row, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
                 .joined(separator: "  ")
-        }.joined(separator: "\n")
+        }.joined(separator: "\n") + "\n\n\(Self.machine)"
+    }
+
+    /// `AMD EPYC 9575F 64-Core Processor, 2 cores`.
+    private static var machine: String {
+        let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
+            .first { $0.hasPrefix("model name") }?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
+        return "\(processor ?? "a processor without a name"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
     }
 
     func json(runs: Int) -> JSONValue {
-        return [
-            "runs": .int(runs), "cores": .int(ProcessInfo.processInfo.activeProcessorCount),
+        [
+            "machine": .string(Self.machine), "runs": .int(runs),
+            "cores": .int(ProcessInfo.processInfo.activeProcessorCount),
             "rows": .array(
                 rows.map { row in
                     [

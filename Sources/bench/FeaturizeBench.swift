@@ -34,7 +34,7 @@ extension Stages {
         for count in workers where count > 1 {
             let more = try run(count)
             table.add(
-                "featurize, the same, \(count) workers", seconds: more.cost.wallSeconds,
+                "featurize, the same, \(count) workers, by the clock", seconds: more.cost.wallSeconds,
                 peer: ("one worker", one.cost.wallSeconds), peakBytes: more.cost.peakBytes)
         }
     }

@@ -7,6 +7,8 @@ func measureLogMel(_ corpus: Corpus, peers: Peers?, runs: Int, into table: inout
     let samples = FourierResampler().resample(corpus.clip(0, seconds: 30), from: 24_000, to: LogMel.sampleRate)
     let logMel = LogMel(binCount: 128)
     let seconds = time(runs: max(runs, 15)) { _ = logMel.chunk(samples[...]) }
+    let resampling = time(runs: runs) { _ = FourierResampler().resample(samples, from: 48_000, to: 16_000) }
+    table.add("resampling 48 to 16 kHz, one thread", rate: 10 / resampling, unit: "× real time")
     guard let peers else { return table.add("log-mel, 30 s, 128 bins, one thread", seconds: seconds) }
     let result = try peers.run("mel.py", [])
     for name in ["transformers", "librosa"] {
@@ -14,6 +16,4 @@ func measureLogMel(_ corpus: Corpus, peers: Peers?, runs: Int, into table: inout
             "log-mel, 30 s, 128 bins, one thread", seconds: seconds,
             peer: (name, try peers.number("\(name)_seconds", result, "mel.py")))
     }
-    let resampling = time(runs: runs) { _ = FourierResampler().resample(samples, from: 48_000, to: 16_000) }
-    table.add("resampling 48 to 16 kHz, one thread", rate: 10 / resampling, unit: "× real time")
 }

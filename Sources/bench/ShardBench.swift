@@ -28,26 +28,27 @@ extension Stages {
             return ("mosaicml-streaming", megabytes / (try peers.number(key, result, "mds.py")))
         }
         table.add(
-            "MDS read with hash check, \(what), zstd:1", rate: megabytes / reading, unit: "MB/s",
+            "MDS read with hash check, \(what), zstd:1, CPU time", rate: megabytes / reading, unit: "MB/s",
             peer: try peer("read_seconds"))
         table.add(
-            "MDS read, the same", rate: megabytes / reading, unit: "MB/s",
+            "MDS read, \(what), beside libzstd", rate: megabytes / reading, unit: "MB/s",
             peer: ("zstd alone", megabytes / (try zstdAlone(reader))))
         table.add(
-            "MDS write, the same", rate: megabytes / writing, unit: "MB/s", peer: try peer("write_seconds"))
+            "MDS write, \(what), zstd:1", rate: megabytes / writing, unit: "MB/s", peer: try peer("write_seconds"))
         // By the clock, on two threads. Read: as often as there are two shards to read at once. Written: two shards of half of
         // the rows each.
         let numbers = (0..<2 * reader.shards.count).map { $0 / 2 }
         let readTogether = try wall(threads: 2, numbers) { try view($0, of: reader) }
         table.add(
-            "MDS read, two threads", rate: 2 * megabytes / readTogether, unit: "MB/s",
+            "MDS read, \(what), two threads, by the clock", rate: 2 * megabytes / readTogether, unit: "MB/s",
             peer: try peer("read_wall_seconds").map { ($0.0 + " on one", $0.1) })
         let halves = [(0, rows[..<(rows.count / 2)]), (1, rows[(rows.count / 2)...])]
         @Sendable func writeHalf(_ number: Int, _ rows: ArraySlice<MDSRow>) throws {
             try write(rows, columns: reader.columns, to: "\(path)-\(number)")
         }
         table.add(
-            "MDS write, two threads", rate: megabytes / (try wall(threads: 2, halves, writeHalf)), unit: "MB/s",
+            "MDS write, \(what), two threads, by the clock",
+            rate: megabytes / (try wall(threads: 2, halves, writeHalf)), unit: "MB/s",
             peer: ("one thread", megabytes / (try wall(threads: 1, halves, writeHalf))))
     }
 
