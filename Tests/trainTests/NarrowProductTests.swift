@@ -372,6 +372,18 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
         }
     }
 
+    @Test func `the preflight refuses bfloat16 for a base of floats where it asks for it, and only there`() throws {
+        try withTemporaryDirectory { root in
+            let work = try AdapterWork(root, type: .float32)
+            let config = try work.config("run", AdapterWork.lora + ["training.frozen_compute_dtype=bfloat16"])
+            let table = Preflight(threads: 1).run { config }
+            let failed = table.rows.filter { $0.mark == .failed }
+            #expect(failed.map(\.title) == [Preflight.frozenTitle], "\(table.text)")
+            #expect(failed.first?.finding.contains("no frozen weight in bfloat16") == true)
+            #expect(table.status == .badUsage)
+        }
+    }
+
     @Test(.enabled(if: !canMultiply)) func `without such products a run is in float32, and asking for them ends it`()
         throws
     {

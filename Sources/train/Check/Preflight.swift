@@ -52,14 +52,17 @@ struct Preflight {
                     + "at its own position"
             }
         }
-        if let setup, let text = setup.frozenCompute.text {
-            _ = ask(Self.frozenTitle, &table) {
-                try setup.frozenCompute.check()
+        var isComputable = true
+        if let compute = setup?.frozenCompute, compute.text != nil || compute.type == .bfloat16 {
+            let text = ask(Self.frozenTitle, &table) {
+                try compute.check()
+                return compute.text ?? ""
             } finding: {
-                text
+                $0
             }
+            isComputable = text != nil
         }
-        let model = setup.flatMap { setup in
+        let model = (isComputable ? setup : nil).flatMap { setup in
             ask("weights", &table) {
                 // Before anything so large is loaded.
                 _ = try MemoryCheck.run(try setup.memoryNeed())
@@ -97,7 +100,7 @@ struct Preflight {
         return table
     }
 
-    /// Asked only where there are frozen bfloat16 weights.
+    /// Asked only where there are frozen bfloat16 weights, or the config says that there are.
     static let frozenTitle = "frozen weights"
     /// Asked only where an adapter is trained.
     static let adapterTitle = "adapter probe"
