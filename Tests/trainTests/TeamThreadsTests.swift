@@ -32,10 +32,10 @@ import Testing
         }
     }
 
-    /// Pauses on both sides of the time that a thread looks for work before it sleeps.
-    @Test(arguments: [0, 10, 1_000, 20_000])
-    func `work is done after any pause, by the caller's time or by the members'`(microseconds: UInt32) {
-        let team = TeamThreads()
+    /// Pauses on both sides of the time that a thread looks for work before it sleeps, and threads that sleep at once.
+    @Test(arguments: [0, 10, 1_000, 20_000], [1, 64])
+    func `work is done after any pause, by the caller's time or by the members'`(microseconds: UInt32, cores: Int) {
+        let team = TeamThreads(cores: cores)
         var sums = [Int](repeating: 0, count: 3)
         let rounds = microseconds > 1_000 ? 5 : 200
         for round in 1...rounds {

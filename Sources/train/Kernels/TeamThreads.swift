@@ -20,8 +20,12 @@ final class TeamThreads: @unchecked Sendable {
     private let sleepers = Atomic(0)
     private let condition = NSCondition()
 
-    /// Looks before a thread sleeps: some tens of microseconds.
-    private static let looks = 2_000
+    /// Looks before a thread sleeps: some tens of microseconds. None where there are more threads than cores, since whoever
+    /// looks keeps another from working.
+    private let looks = Atomic(0)
+    private let cores: Int
+
+    init(cores: Int = ComputeThreads.cores) { self.cores = cores }
 
     /// Calls `body` with 0 ..< threads, each on a thread of its own, and returns when all calls have. Where the threads are
     /// taken, as in a call from within `body`, the caller makes all calls itself.
@@ -32,6 +36,7 @@ final class TeamThreads: @unchecked Sendable {
             return
         }
         defer { isTaken.store(false, ordering: .releasing) }
+        looks.store(threads <= cores ? 2_000 : 0, ordering: .relaxed)
         let last = announced.load(ordering: .relaxed)
         while members < threads - 1 { start(lastSeen: last) }
         withoutActuallyEscaping(body) { body in
@@ -70,7 +75,7 @@ final class TeamThreads: @unchecked Sendable {
 
     /// Waits until a condition holds that another thread makes true before it calls `wake`.
     private func wait(until isTrue: () -> Bool) {
-        for _ in 0..<Self.looks {
+        for _ in 0..<looks.load(ordering: .relaxed) {
             if isTrue() { return }
             spin_pause()
         }
