@@ -57,7 +57,7 @@ struct ConfigFlags: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Threads to compute with (default: the machine's cores; small models: 1).", valueName: "n"))
+        help: ArgumentHelp("Threads to compute with (default: the machine's cores).", valueName: "n"))
     var threads: Int?
 
     func validate() throws {

@@ -29,7 +29,7 @@ struct Preflight {
                 + "\(model.width), \(model.dualLayers.count) dual, vocabulary \(model.vocabularySize), "
                 + "\(model.codebooks) codebooks of \(model.codebookSize), \(model.tower == nil ? "no tower" : "tower")"
         }
-        if let setup { _ = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width) }
+        ComputeThreads.apply(asked: threads)
         let data = setup.flatMap { setup in
             ask("rows", &table) {
                 let data = try TrainingData(

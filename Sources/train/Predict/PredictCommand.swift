@@ -42,7 +42,7 @@ struct PredictCommand: ParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Threads to compute with (default: the machine's cores; small models: 1).", valueName: "n"))
+        help: ArgumentHelp("Threads to compute with (default: the machine's cores).", valueName: "n"))
     var threads: Int?
 
     @Flag(name: .long, help: "Print one JSON object.")

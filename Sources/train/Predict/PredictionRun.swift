@@ -20,7 +20,7 @@ struct PredictionRun {
     /// None: every row.
     var ids: [String] = []
     var limit: Int?
-    /// Threads that were asked for; nil: what suits the model.
+    /// Threads that were asked for; nil: one a core.
     var threads: Int?
 
     /// What has been opened and fits together.
@@ -87,7 +87,7 @@ struct PredictionRun {
         }
         let choice = try RowChoice(source, ids: ids, limit: limit)
         try checkRoom(choice, source, architecture.sequenceFormat, near: path)
-        _ = ComputeThreads.apply(asked: threads, width: architecture.width)
+        ComputeThreads.apply(asked: threads)
         return Setup(source: source, records: records, choice: choice, model: try loaded())
     }
 

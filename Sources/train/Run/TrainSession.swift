@@ -7,7 +7,7 @@ import PipelineKit
 struct TrainSession {
     let config: TrainConfig
     let mode: RunMode
-    /// Threads that were asked for; nil: the machine's cores read shards, and what suits the model computes.
+    /// Threads that were asked for; nil: one a core.
     var threads: Int?
     var hooks = TrainRun.Hooks()
 
@@ -34,7 +34,7 @@ struct TrainSession {
         try data.check(maxBatchTokens: config.training.maxBatchTokens)
         try checkRoom(setup, data, directory, start)
         try directory.prepare(start, config: setup.config)
-        let count = ComputeThreads.apply(asked: threads, width: setup.modelConfig.width)
+        let count = ComputeThreads.apply(asked: threads)
         if case .checkpoint(_, let state) = start, state.threads != count {
             Console.log.warning(
                 "the run went by \(state.threads) threads so far, now by \(count): its last bits will differ")

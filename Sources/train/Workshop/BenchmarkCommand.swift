@@ -23,7 +23,7 @@ struct BenchmarkCommand: ParsableCommand {
     }
 
     func run() throws {
-        let threads = ComputeThreads.apply(asked: threads, width: BenchmarkModel.width)
+        let threads = ComputeThreads.apply(asked: threads)
         let model = HiggsModel(config: try BenchmarkModel.config(), seed: 0)
         let optimizer = AdamW(model.parameters, options: AdamW.Options())
         let batches = try BenchmarkModel.batches(format: model.config.sequenceFormat)
