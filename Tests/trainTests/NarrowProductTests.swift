@@ -178,15 +178,8 @@ extension RunThreadsTests {  // one at a time with the other tests that set the 
         @Test(arguments: [(37, 1_100, 1_300), (1, 2_048, 8_200), (100, 500, 1_000), (900, 300, 64)])
         func `one and several threads give the same bytes, and so does a second call`(
             rows: Int, outputs: Int, inputs: Int
-        ) async {
-            // On a thread of its own: where Swift's tasks run, Dispatch keeps a loop on one thread.
-            let results = await withCheckedContinuation { continuation in
-                Thread.detachNewThread {
-                    continuation.resume(
-                        returning: Self.results(
-                            rows: rows, outputs: outputs, inputs: inputs, threads: [1, 1, 2, 2, 3, 6, 2]))
-                }
-            }
+        ) {
+            let results = Self.results(rows: rows, outputs: outputs, inputs: inputs, threads: [1, 1, 2, 2, 3, 6, 2])
             for other in results[1...] {
                 #expect(zip(results[0], other).allSatisfy { $0.bitPattern == $1.bitPattern })
             }

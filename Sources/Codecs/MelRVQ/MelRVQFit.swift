@@ -63,16 +63,19 @@ package struct MelRVQFit {
             spreadDecibels: spread, stages: stages)
     }
 
+    /// What a sum of energies begins with, so that silence can be divided by.
+    private static let leastEnergy = 1e-30
+
     /// Σ of the mel energies behind log-mel values, added to `start`; those at the floor are decoded as silence and do not
     /// count.
-    private static func energy(_ vectors: [Float], from start: Double = 1e-30) -> Double {
+    private static func energy(_ vectors: [Float], from start: Double = leastEnergy) -> Double {
         let floor = log10(MelFrames.floorEnergy)
         return vectors.reduce(start) { $0 + ($1 <= floor ? 0 : pow(10, Double($1))) }
     }
 
     /// The same of codes, decoded a few thousand frames at a time: all of them are as large as the sample.
     private static func energy(of codes: RawCodes, by quantizer: ResidualQuantizer) -> Double {
-        stride(from: 0, to: codes.frames, by: 4_096).reduce(1e-30) { sum, start in
+        stride(from: 0, to: codes.frames, by: 4_096).reduce(leastEnergy) { sum, start in
             let part = codes.frames(start..<min(start + 4_096, codes.frames))
             return energy(quantizer.decode(part), from: sum)
         }

@@ -65,13 +65,14 @@ public struct CodeColumns: Sendable {
             throw MDSError("codes of shape \(shape), expected \(codec.codebooks) codebooks", column: "audio_ids")
         }
         let total = shape[1]
-        guard starts[0] == 0, zip(starts, starts.dropFirst() + [Int32(total)]).allSatisfy(<) else {
+        let extents = zip(starts, starts.dropFirst() + [Int32(total)])
+        guard starts[0] == 0, extents.allSatisfy(<) else {
             throw MDSError("the clips' starts are not increasing within \(total) frames", column: "audio_ids_start")
         }
         if let code = ids.first(where: { Int($0) >= codec.codebookSize }) {
             throw MDSError("code \(code), the codebooks have \(codec.codebookSize)", column: "audio_ids")
         }
         let whole = RawCodes(codebooks: codec.codebooks, frames: total, values: ids)
-        return zip(starts, starts.dropFirst() + [Int32(total)]).map { whole.frames(Int($0)..<Int($1)) }
+        return extents.map { whole.frames(Int($0)..<Int($1)) }
     }
 }

@@ -31,7 +31,7 @@ struct MergeCommand: ParsableCommand {
     }
 
     func run() throws {
-        ThreadTeam.count = ComputeThreads.cores
+        ComputeThreads.apply(asked: nil)
         let report = try AdapterMerge(base: model, adapter: adapter, output: output, shardBytes: shardBytes).run()
         if report.isCoarse {
             Console.log.warning(

@@ -46,7 +46,7 @@ struct CheckpointRoom: Equatable {
     var text: String { "\(added) checkpoint\(added == 1 ? "" : "s") to come" }
 
     /// Bytes of a checkpoint for each value of a tensor.
-    static func bytes(_ storedType: ElementType, isTrained: Bool, isAdapter: Bool) -> Int {
+    private static func bytes(_ storedType: ElementType, isTrained: Bool, isAdapter: Bool) -> Int {
         let weight = isTrained || !isAdapter ? storedType.byteCount : 0
         return weight + (isTrained ? (storedType == .float32 ? 8 : 12) : 0)
     }
