@@ -47,6 +47,7 @@ let package = Package(
     ],
     targets: [
         system("CSndfile", pkgConfig: "sndfile", apt: "libsndfile1-dev"),
+        system("COgg", pkgConfig: "ogg", apt: "libogg-dev"),
         system("CSamplerate", pkgConfig: "samplerate", apt: "libsamplerate0-dev"),
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
@@ -59,7 +60,7 @@ let package = Package(
         .target(
             name: "PipelineKit",
             dependencies: [
-                "CMalloc", "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
+                "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -29,7 +29,7 @@ struct ByteCount: ExpressibleByArgument, Equatable, Sendable, CustomStringConver
 /// The options of a run.
 struct IngestOptions: Sendable {
     /// Raised when the bytes change that the same options and input give.
-    static let outputVersion = 1
+    static let outputVersion = 2
     /// Raw bytes of a shard at most.
     static let largestShard = 1 << 30
 

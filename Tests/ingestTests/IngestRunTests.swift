@@ -238,7 +238,7 @@ private struct Stop: Error {}
                 try MDSReader(directory: harness.path("work/\(name)")).shards[0].raw.xxh64 ?? ""
             }
             // Other bytes for the same input and options need another IngestOptions.outputVersion.
-            #expect(IngestOptions.outputVersion == 1)
+            #expect(IngestOptions.outputVersion == 2)
             #expect(raw == ["267e4d7b83260781", "f6e8b54681af4352"])
             let rejects = try XXH64.hash(Data(contentsOf: URL(fileURLWithPath: harness.path("work/rejects.jsonl"))))
             #expect(rejects.hexDigits == "142c70c29fb11983")

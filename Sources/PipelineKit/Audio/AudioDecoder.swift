@@ -59,6 +59,13 @@ public final class AudioDecoder {
         }
     }
 
+    /// Looks at what libsndfile does not mention, before the first frame is decoded.
+    private func checkContainer() throws {
+        guard info.isOgg, let fault = OggPages.fault(in: soundFile.file) else { return }
+        try Self.checkReads(of: soundFile.file, source: source)
+        throw AudioError(fault, source: source)
+    }
+
     /// A read that failed is the disk's fault, not the clip's.
     private static func checkReads(of file: VirtualFile, source: String) throws {
         if let code = file.errorCode { throw FileError("read", source, code: code) }
@@ -164,6 +171,7 @@ extension AudioDecoder {
     func decodeBlocks<Sample: DecodedSample>(
         of type: Sample.Type, to goal: Goal, _ body: (UnsafeBufferPointer<Sample>) throws -> Void
     ) throws {
+        if position == 0 { try checkContainer() }
         let channels = info.channels
         let blockFrames = Self.blockSamples / channels
         let block = UnsafeMutablePointer<Sample>.allocate(capacity: blockFrames * channels)

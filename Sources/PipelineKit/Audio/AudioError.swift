@@ -10,6 +10,10 @@ public struct AudioError: PersonReadable, Equatable {
         case notRegularFile
         /// The decoder gave up after `frame` frames; libsndfile's words.
         case damaged(frame: Int, String)
+        /// The container is damaged at a byte; what is there.
+        case damagedContainer(byte: Int, String)
+        /// A second recording begins at a byte, appended to the first, and no decoder here would reach it.
+        case furtherAudio(byte: Int)
         /// The header promises more than the file holds.
         case truncated(claimed: Int, got: Int, unit: String)
         /// Not a single frame.
@@ -49,6 +53,10 @@ extension AudioError.Reason {
         case .unreadable(let words): "cannot be read as audio (\(words.escapedForTerminal))"
         case .notRegularFile: "is not a regular file"
         case .damaged(let frame, let words): "is damaged after \(frame) frames (\(words.escapedForTerminal))"
+        case .damagedContainer(let byte, let words): "is damaged at byte \(byte) (\(words))"
+        case .furtherAudio(let byte):
+            "holds a second recording from byte \(byte) on, appended to the first: split the file there, or "
+                + "encode both as one"
         case .truncated(let claimed, let got, let unit):
             "is truncated: the header promises \(claimed) \(unit), the file holds \(got)"
         case .empty: "holds not a single frame"

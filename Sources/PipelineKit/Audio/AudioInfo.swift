@@ -78,6 +78,7 @@ extension AudioInfo {
     }
 
     var isFLAC: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_FLAC }
+    var isOgg: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_OGG }
     var isMP3: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_MPEG }
 
     private static func containerName(_ format: Int32) -> String {

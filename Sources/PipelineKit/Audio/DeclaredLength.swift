@@ -1,6 +1,6 @@
 // What a file says of its own length, where libsndfile believes the file's end instead: it quietly shortens a WAV or AIFF
-// whose data chunk promises more bytes, and an Ogg stream whose last page is torn. A clip that was cut off while it was
-// copied would then pass for whole, so the file's own word is compared with its size here.
+// whose data chunk promises more bytes. A clip that was cut off while it was copied would then pass for whole, so the file's
+// own word is compared with its size here. See OggPages for streams of pages.
 
 import Foundation
 
@@ -17,14 +17,13 @@ enum DeclaredLength {
     /// there; such a file is as long as it is.
     private static let unknown = 0x7FFF_0000
 
-    /// What a RIFF, RIFX, FORM or Ogg file lacks; nil for whole files and for other formats.
+    /// What a RIFF, RIFX or FORM file lacks; nil for whole files and for other formats.
     static func shortfall(of file: VirtualFile) -> Shortfall? {
         guard let magic = bytes(of: file, at: 0, count: 4) else { return nil }
         return switch magic {
         case Array("RIFF".utf8): chunkShortfall(of: file, data: "data", isBigEndian: false)
         case Array("RIFX".utf8): chunkShortfall(of: file, data: "data", isBigEndian: true)
         case Array("FORM".utf8): chunkShortfall(of: file, data: "SSND", isBigEndian: true)
-        case Array("OggS".utf8): pageShortfall(of: file)
         default: nil
         }
     }
@@ -46,19 +45,6 @@ enum DeclaredLength {
         return nil
     }
 
-    /// Walks from page to page (RFC 3533, §6); what follows the last page is nobody's business.
-    private static func pageShortfall(of file: VirtualFile) -> Shortfall? {
-        var offset = 0
-        while let header = bytes(of: file, at: offset, count: 27), header[0..<4].elementsEqual("OggS".utf8) {
-            let segments = Int(header[26])
-            let table = bytes(of: file, at: offset + 27, count: segments) ?? []
-            let end = table.reduce(offset + 27 + segments) { $0 + Int($1) }
-            if end > file.count { return Shortfall(claimed: end, got: file.count, unit: "bytes") }
-            offset = end
-        }
-        return nil
-    }
-
     /// Whether an MP3 file says in its first frame how many frames it has; without that its length is an estimate.
     static func countsFrames(mp3 file: VirtualFile) -> Bool {
         var start = 0
@@ -72,14 +58,10 @@ enum DeclaredLength {
         }
     }
 
-    /// Bytes of the file, without a trace in where libsndfile stands; nil where it has fewer.
+    /// Bytes of the file; nil where it has fewer.
     private static func bytes(of file: VirtualFile, at offset: Int, count: Int) -> [UInt8]? {
-        guard offset + count <= file.count else { return nil }
-        let before = file.tell
-        defer { _ = file.seek(before, SEEK_SET) }
-        _ = file.seek(offset, SEEK_SET)
         let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            initialized = buffer.baseAddress.map { file.read(count, into: $0) } ?? 0
+            initialized = buffer.baseAddress.map { file.peek(count, at: offset, into: $0) } ?? 0
         }
         return result.count == count ? result : nil
     }

@@ -62,6 +62,14 @@ final class VirtualFile {
         return got
     }
 
+    /// Bytes from `offset` on, without a trace in where libsndfile stands; how many there were.
+    func peek(_ wanted: Int, at offset: Int, into target: UnsafeMutableRawPointer) -> Int {
+        let before = position
+        defer { position = before }
+        position = offset
+        return read(wanted, into: target)
+    }
+
     func write(_ source: UnsafeRawBufferPointer) -> Int {
         guard case .sink(var bytes) = content else { return 0 }
         content = .sink([])  // so that `bytes` is the only owner and grows in place
