@@ -48,6 +48,7 @@ let package = Package(
     targets: [
         system("CSndfile", pkgConfig: "sndfile", apt: "libsndfile1-dev"),
         system("COgg", pkgConfig: "ogg", apt: "libogg-dev"),
+        system("CVorbis", pkgConfig: "vorbisfile", apt: "libvorbis-dev"),
         system("CSamplerate", pkgConfig: "samplerate", apt: "libsamplerate0-dev"),
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
@@ -60,7 +61,8 @@ let package = Package(
         .target(
             name: "PipelineKit",
             dependencies: [
-                "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CZstd", "CXXHash", "CZlib",
+                "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CVorbis", "CZstd", "CXXHash",
+                "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -1,6 +1,6 @@
 // Reading and writing of MDS shards in this process, on the log-mels and the audio of the stages before, beside
-// mosaicml-streaming: the same rows, level and hashes. CPU time of one thread, because that is what a trainer or a stage
-// gives away.
+// mosaicml-streaming: the same rows, level and hashes, on one thread. It is read in two ways: by index, which leaves out all
+// that it does for an epoch, by CPU time; and as a training loop does, by iteration, by the clock, since it then works on threads.
 
 import CZstd
 import Foundation
@@ -8,8 +8,15 @@ import PipelineKit
 
 extension Stages {
     func measureShards(into table: inout BenchTable) throws {
-        for (name, what) in [("features", "log-mels"), ("audio", "audio, FLAC")] {
-            try measureShards("\(corpus.directory)/work-flac/\(name)", what, into: &table)
+        let short = try corpus.write("short", clips: 600, seconds: 6, rate: 16_000, role: "in")
+        let work = try ingest(short, as: "short")
+        _ = try runProcess(
+            program("featurize"), ["--input", "\(work)/audio", "--output", "\(work)/features", "--quiet"])
+        for (name, what) in [
+            ("flac/features", "log-mels of 30 s"), ("short/features", "log-mels of 6 s"),
+            ("flac/audio", "FLAC of 30 s"),
+        ] {
+            try measureShards("\(corpus.directory)/work-\(name)", what, into: &table)
         }
     }
 
@@ -29,19 +36,23 @@ extension Stages {
         }
         table.add(
             "MDS read with hash check, \(what), zstd:1, CPU time", rate: megabytes / reading, unit: "MB/s",
-            peer: try peer("read_seconds"))
+            peer: try peer("index_cpu_seconds").map { ($0.0 + ", by index", $0.1) })
+        let shards = Array(reader.shards.indices)
+        table.add(
+            "the same by the clock", rate: megabytes / (try wall(threads: 1, shards) { try view($0, of: reader) }),
+            unit: "MB/s", peer: try peer("iteration_wall_seconds").map { ($0.0 + ", by iteration", $0.1) })
         table.add(
             "MDS read, \(what), beside libzstd", rate: megabytes / reading, unit: "MB/s",
             peer: ("zstd alone", megabytes / (try zstdAlone(reader))))
         table.add(
-            "MDS write, \(what), zstd:1", rate: megabytes / writing, unit: "MB/s", peer: try peer("write_seconds"))
+            "MDS write, \(what), zstd:1", rate: megabytes / writing, unit: "MB/s", peer: try peer("write_cpu_seconds"))
         // By the clock, on two threads. Read: as often as there are two shards to read at once. Written: two shards of half of
         // the rows each.
         let numbers = (0..<2 * reader.shards.count).map { $0 / 2 }
         let readTogether = try wall(threads: 2, numbers) { try view($0, of: reader) }
         table.add(
             "MDS read, \(what), two threads, by the clock", rate: 2 * megabytes / readTogether, unit: "MB/s",
-            peer: try peer("read_wall_seconds").map { ($0.0 + " on one", $0.1) })
+            peer: try peer("index_wall_seconds").map { ($0.0 + ", by index, on one", $0.1) })
         let halves = [(0, rows[..<(rows.count / 2)]), (1, rows[(rows.count / 2)...])]
         @Sendable func writeHalf(_ number: Int, _ rows: ArraySlice<MDSRow>) throws {
             try write(rows, columns: reader.columns, to: "\(path)-\(number)")

@@ -7,7 +7,7 @@ import PipelineKit
 struct FeatureStage: ShardStage {
     let name = "featurize"
     /// Raised whenever other bytes come out for the same input and options; the golden digest test watches it.
-    static let outputVersion = 3
+    static let outputVersion = 4
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = [

@@ -8,7 +8,7 @@ import PipelineKit
 struct CodeStage: ShardStage {
     let name = "tokenize"
     /// Raised whenever other bytes come out for the same input, options and codec; the golden digest test watches it.
-    static let outputVersion = 3
+    static let outputVersion = 4
     var outputVersion: Int { Self.outputVersion }
     let inputColumns = ["id"] + StoredClip.columns
     let columns = CodeColumns.columns

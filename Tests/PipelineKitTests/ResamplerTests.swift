@@ -108,10 +108,11 @@ import Testing
         let divisor = greatestCommonDivisor(source, target)
         let plan = try #require(ResamplingPlan(up: target / divisor, down: source / divisor))
         func tap(_ time: Double) -> Double { ResamplingPlan.tap(at: time, reach: plan.reach, cutoff: plan.cutoff) }
-        let sum = (-2 * plan.reach...2 * plan.reach).reduce(0) { $0 + tap(Double($1) / 2) / 2 }
+        let reach = Int(plan.reach)
+        let sum = (-2 * reach...2 * reach).reduce(0) { $0 + tap(Double($1) / 2) / 2 }
         return (0..<FourierResampler.outputCount(samples.count, from: source, to: target)).map { n in
             let time = Double(n) * Double(plan.down) / Double(plan.up)
-            let from = max(0, Int(time) - plan.reach), end = min(samples.count, Int(time) + plan.reach + 2)
+            let from = max(0, Int(time) - reach), end = min(samples.count, Int(time) + reach + 2)
             guard from < end else { return 0 }
             return Float((from..<end).reduce(0) { $0 + Double(samples[$1]) * tap(time - Double($1)) } / sum)
         }

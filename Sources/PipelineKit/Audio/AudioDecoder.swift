@@ -1,5 +1,6 @@
 // Decoding of one clip, from memory or from a regular file, whatever libsndfile reads. What a header claims is believed
-// only where decoding proves it. See AudioDecoder+Segments for parts of clips, AudioEncoder for the way back.
+// only where decoding proves it. See AudioDecoder+Segments for parts of clips, AudioDecoder+HalfRate for
+// Vorbis at high rates, AudioEncoder for the way back.
 
 import CSndfile
 import Foundation
@@ -13,8 +14,8 @@ public final class AudioDecoder {
     /// What the clip is called in errors.
     public let source: String
     /// The next frame to be decoded.
-    public private(set) var position = 0
-    private let soundFile: SoundFile
+    public internal(set) var position = 0
+    let soundFile: SoundFile
 
     /// Opens a clip that lies in memory; nothing is copied.
     ///
@@ -60,14 +61,14 @@ public final class AudioDecoder {
     }
 
     /// Looks at what libsndfile does not mention, before the first frame is decoded.
-    private func checkContainer() throws {
+    func checkContainer() throws {
         guard info.isOgg, let fault = OggPages.fault(in: soundFile.file) else { return }
         try Self.checkReads(of: soundFile.file, source: source)
         throw AudioError(fault, source: source)
     }
 
     /// A read that failed is the disk's fault, not the clip's.
-    private static func checkReads(of file: VirtualFile, source: String) throws {
+    static func checkReads(of file: VirtualFile, source: String) throws {
         if let code = file.errorCode { throw FileError("read", source, code: code) }
     }
 }
@@ -89,6 +90,7 @@ extension AudioDecoder {
     /// - Throws: as `decodeMono`.
     public func decodeMono(at rate: Int) throws -> [Float] {
         guard rate != info.sampleRate else { return try decodeMono() }
+        if let samples = try decodeMonoAtHalfRate(to: rate) { return samples }
         let stream = FourierResampler.stream(from: info.sampleRate, to: rate, expectedCount: expectedFrames)
         guard let stream else {
             return FourierResampler().resample(try decodeMono(), from: info.sampleRate, to: rate)
@@ -109,7 +111,7 @@ extension AudioDecoder {
     }
 
     /// Frames to make room for: what the header claims, but never much on its word alone.
-    private var expectedFrames: Int { max(0, min(info.claimedFrames ?? 0, 1 << 21)) }
+    var expectedFrames: Int { max(0, min(info.claimedFrames ?? 0, 1 << 21)) }
 
     /// Decodes to the end; `body` gets the average of the channels, block by block.
     private func decodeMonoBlocks(
@@ -165,7 +167,7 @@ extension AudioDecoder {
     }
 
     /// Samples a block at most: 64 channels leave 256 frames.
-    private static let blockSamples = 16_384
+    static let blockSamples = 16_384
 
     /// Decodes block after block of interleaved, finite samples.
     func decodeBlocks<Sample: DecodedSample>(

@@ -79,6 +79,7 @@ extension AudioInfo {
 
     var isFLAC: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_FLAC }
     var isOgg: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_OGG }
+    var isVorbis: Bool { isOgg && Int(format & Int32(SF_FORMAT_SUBMASK)) == SF_FORMAT_VORBIS }
     var isMP3: Bool { Int(format & Int32(SF_FORMAT_TYPEMASK)) == SF_FORMAT_MPEG }
 
     private static func containerName(_ format: Int32) -> String {

@@ -20,6 +20,7 @@ public struct FourierResampler: Resampler {
     private struct RatePair: Hashable {
         var source: Int
         var target: Int
+        var isHalf = false
     }
 
     public init() {}
@@ -40,13 +41,25 @@ public struct FourierResampler: Resampler {
     static func stream(from sourceRate: Int, to targetRate: Int, expectedCount: Int) -> ResamplingStream? {
         let divisor = greatestCommonDivisor(sourceRate, targetRate)
         let pair = RatePair(source: sourceRate / divisor, target: targetRate / divisor)
-        let plan = plans.withLock { plans in
+        return plan(pair).map { ResamplingStream($0, expectedCount: expectedCount) }
+    }
+
+    /// A conversion of a signal of which sample n stands at time 2n + ½ of a rate: a decoder's output at half of that rate.
+    ///
+    /// - Parameter expectedCount: samples that will come, as far as it is known.
+    static func stream(fromHalfOf sourceRate: Int, to targetRate: Int, expectedCount: Int) -> ResamplingStream? {
+        let divisor = greatestCommonDivisor(sourceRate, 2 * targetRate)
+        let pair = RatePair(source: sourceRate / divisor, target: 2 * targetRate / divisor, isHalf: true)
+        return plan(pair).map { ResamplingStream($0, expectedCount: expectedCount) }
+    }
+
+    private static func plan(_ pair: RatePair) -> ResamplingPlan? {
+        plans.withLock { plans in
             if let plan = plans[pair] { return plan }
-            let plan = ResamplingPlan(up: pair.target, down: pair.source)
+            let plan = ResamplingPlan(up: pair.target, down: pair.source, isHalf: pair.isHalf)
             plans[pair] = plan
             return plan
         }
-        return plan.map { ResamplingStream($0, expectedCount: expectedCount) }
     }
 }
 
@@ -55,8 +68,8 @@ struct ResamplingPlan: Sendable {
     /// L and M: every M / L input samples there is an output.
     let up: Int
     let down: Int
-    /// Input samples that the filter reaches to either side of an output.
-    let reach: Int
+    /// Input samples that the filter reaches to either side of an output: a whole number, or one and a half.
+    let reach: Double
     /// The filter's cutoff in cycles an input sample, where it passes half.
     let cutoff: Double
     /// Input and output samples a block: the same number of M's and L's.
@@ -66,8 +79,10 @@ struct ResamplingPlan: Sendable {
     let edge: Int
     /// M's and L's from block to block.
     let hop: Int
-    /// The filter's response, real because its phase is zero, and the transforms' scale. // (bins below both Nyquists)
+    /// The filter's response and the transforms' scale. // (bins below both Nyquists)
     let response: [Float]
+    /// Its imaginary part; empty where there is no delay, and so no phase. // (bins below both Nyquists)
+    let imaginaryResponse: [Float]
 
     /// The stop band in dB, below what is promised: a block's spectrum is cut off where it begins.
     private static let attenuation = 120.0
@@ -79,15 +94,19 @@ struct ResamplingPlan: Sendable {
     private static let largestBlock = 4_608
 
     /// Nil for ratios whose blocks would be too long or have other prime factors than the transforms.
-    init?(up: Int, down: Int) {
+    ///
+    /// - Parameter isHalf: the input is half of a rate, and its sample n stands at 2n + ½ samples of the whole, a quarter of
+    ///   its own distance behind n. The filter is then that of the whole rate.
+    init?(up: Int, down: Int, isHalf: Bool = false) {
         self.up = up
         self.down = down
         // In cycles an input sample: the lower Nyquist frequency and the width of the transition.
         let nyquist = 0.5 * min(1, Double(up) / Double(down))
         let transition = nyquist * (Self.stopEdge - Self.passEdge)
         let length = (Self.attenuation - 7.95) / (2.285 * 2 * .pi * transition)  // Kaiser's formula
-        let reach = Int((length / 2).rounded(.up))
-        let edge = (reach + down - 1) / down
+        let reach = isHalf ? length.rounded(.up) / 2 : (length / 2).rounded(.up)
+        let delay = isHalf ? 0.25 : 0
+        let edge = (Int((reach + delay).rounded(.up)) + down - 1) / down
         // The cheapest block that fits: n log n of both transforms for each sample that it delivers.
         func cost(_ parts: Int) -> Double {
             let (n, m) = (Double(parts * down), Double(parts * up))
@@ -103,13 +122,17 @@ struct ResamplingPlan: Sendable {
         hop = parts - 2 * edge
         input = RealTransform(count: parts * down)
         output = RealTransform(count: parts * up)
-        response = Self.response(
+        let response = Self.response(
             reach: reach, cutoff: cutoff, blockSamples: parts * down, binCount: parts * min(up, down) / 2)
+        // A delay turns bin k, of k cycles a block, by as much of a cycle as it is of the block.
+        let angles = response.indices.map { -2 * .pi * Double($0) * delay / Double(parts * down) }
+        self.response = zip(response, angles).map { Float($0 * cos($1)) }
+        imaginaryResponse = isHalf ? zip(response, angles).map { Float($0 * sin($1)) } : []
     }
 
     /// The impulse response at a time in input samples, before it is scaled to pass a constant unchanged.
-    static func tap(at time: Double, reach: Int, cutoff: Double) -> Double {
-        let part = time / Double(reach)
+    static func tap(at time: Double, reach: Double, cutoff: Double) -> Double {
+        let part = time / reach
         guard abs(part) < 1 else { return 0 }
         let angle = 2 * .pi * cutoff * time
         return (angle == 0 ? 1 : sin(angle) / angle) * besselI0(beta * (1 - part * part).squareRoot())
@@ -117,8 +140,8 @@ struct ResamplingPlan: Sendable {
 
     /// The response at the bins of a block, from the impulse response at every half input sample: at twice the rate
     /// nothing of it folds back.
-    private static func response(reach: Int, cutoff: Double, blockSamples: Int, binCount: Int) -> [Float] {
-        let taps = (0..<2 * reach).map { tap(at: Double($0) / 2, reach: reach, cutoff: cutoff) }
+    private static func response(reach: Double, cutoff: Double, blockSamples: Int, binCount: Int) -> [Double] {
+        let taps = (0..<Int(2 * reach)).map { tap(at: Double($0) / 2, reach: reach, cutoff: cutoff) }
         let cosines = (0..<2 * blockSamples).map { cos(.pi * Double($0) / Double(blockSamples)) }
         func sum(_ bin: Int) -> Double {
             var sum = taps[0]
@@ -127,7 +150,7 @@ struct ResamplingPlan: Sendable {
         }
         // A constant passes unchanged. The inverse transform gives half of the sum over both signs of frequency.
         let scale = 2 / (sum(0) * Double(blockSamples))
-        return (0..<binCount).map { Float(sum($0) * scale) }
+        return (0..<binCount).map { sum($0) * scale }
     }
 
     /// The modified Bessel function of the first kind and order 0, by its power series.

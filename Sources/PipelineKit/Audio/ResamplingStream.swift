@@ -53,8 +53,14 @@ final class ResamplingStream {
     }
 
     /// What the signal became: ⌈S · L / M⌉ samples. The stream is of no use afterwards.
-    func finish() -> [Float] {
-        let count = (inputCount * plan.up + plan.down - 1) / plan.down
+    func finish() -> [Float] { finish(count: (inputCount * plan.up + plan.down - 1) / plan.down) }
+
+    /// The same where the input was half of a signal of `frames` samples: as many as the whole would have become.
+    func finish(halfOf frames: Int) -> [Float] {
+        finish(count: (frames * plan.up + 2 * plan.down - 1) / (2 * plan.down))
+    }
+
+    private func finish(count: Int) -> [Float] {
         while output.count < count {  // silence behind the last sample
             (window + filled).initialize(repeating: 0, count: spanSamples - filled)
             filled = spanSamples
@@ -82,8 +88,14 @@ final class ResamplingStream {
 
     /// Weighs the bins below both Nyquist frequencies; those above them are silent.
     private func weigh() {
-        plan.response.withUnsafeBufferPointer { response in
-            for bin in 0..<response.count { data[bin] = data[bin] * response[bin] }
+        plan.response.withUnsafeBufferPointer { real in
+            plan.imaginaryResponse.withUnsafeBufferPointer { imaginary in
+                if imaginary.isEmpty {
+                    for bin in 0..<real.count { data[bin] = data[bin] * real[bin] }
+                } else {
+                    for bin in 0..<real.count { data[bin] = data[bin].times(real[bin], imaginary[bin]) }
+                }
+            }
         }
         for bin in plan.response.count..<plan.output.binCount {
             data[bin] = ComplexValue(real: .zero, imaginary: .zero)
