@@ -62,8 +62,17 @@ public final class AudioDecoder {
 
     /// Looks at what libsndfile does not mention, before the first frame is decoded.
     func checkContainer() throws {
-        guard info.isOgg, let fault = OggPages.fault(in: soundFile.file) else { return }
-        try Self.checkReads(of: soundFile.file, source: source)
+        let file = soundFile.file
+        let fault: AudioError.Reason? =
+            if info.isOgg {
+                OggPages.fault(in: file)
+            } else if info.isMP3 {
+                MPEGFrames.fault(in: file, claimedSamples: info.claimedFrames)
+            } else {
+                nil
+            }
+        guard let fault else { return }
+        try Self.checkReads(of: file, source: source)
         throw AudioError(fault, source: source)
     }
 
@@ -228,7 +237,7 @@ extension AudioDecoder {
     /// tag, give or take the encoder's delay and padding; other lossy streams claim estimates.
     private var claimTolerance: Int {
         if info.isUncompressed || info.isFLAC { return 0 }
-        return info.isMP3 && DeclaredLength.countsFrames(mp3: soundFile.file) ? 4 * 1_152 : .max
+        return info.isMP3 && MPEGFrames.countedFrames(in: soundFile.file) != nil ? 4 * 1_152 : .max
     }
 }
 

@@ -1,6 +1,6 @@
 // What a file says of its own length, where libsndfile believes the file's end instead: it quietly shortens a WAV or AIFF
 // whose data chunk promises more bytes. A clip that was cut off while it was copied would then pass for whole, so the file's
-// own word is compared with its size here. See OggPages for streams of pages.
+// own word is compared with its size here. See OggPages and MPEGFrames for streams.
 
 import Foundation
 
@@ -43,19 +43,6 @@ enum DeclaredLength {
             offset += size + size % 2
         }
         return nil
-    }
-
-    /// Whether an MP3 file says in its first frame how many frames it has; without that its length is an estimate.
-    static func countsFrames(mp3 file: VirtualFile) -> Bool {
-        var start = 0
-        if let tag = bytes(of: file, at: 0, count: 10), tag[0..<3].elementsEqual("ID3".utf8) {
-            start = 10 + tag[6..<10].reduce(0) { $0 << 7 | Int($1 & 0x7F) }
-        }
-        // Behind the frame's header and side information; 256 bytes leave room for padding after the tag.
-        guard let frame = bytes(of: file, at: start, count: 256) else { return false }
-        return frame.indices.dropLast(3).contains { index in
-            frame[index..<index + 4].elementsEqual("Xing".utf8) || frame[index..<index + 4].elementsEqual("Info".utf8)
-        }
     }
 
     /// Bytes of the file; nil where it has fewer.

@@ -17,6 +17,9 @@ final class VirtualFile {
     /// `errno` of a read that failed.
     private(set) var errorCode: Int32?
     private var position = 0
+    /// What libsndfile reads before the content, and how much of the content's beginning it does not read. `count` and
+    /// `peek` know nothing of it.
+    private var preface: (bytes: [UInt8], skipped: Int) = ([], 0)
 
     init(_ content: Content) { self.content = content }
 
@@ -28,8 +31,16 @@ final class VirtualFile {
         }
     }
 
+    /// How many bytes libsndfile sees.
+    var length: Int { preface.bytes.count + count - preface.skipped }
+
+    /// Gives libsndfile `bytes` in place of the first `skipped` of the content, and goes to the start of them.
+    func replacePrefix(_ skipped: Int, by bytes: [UInt8]) {
+        (preface, position) = ((bytes, skipped), 0)
+    }
+
     func seek(_ offset: Int, _ whence: Int32) -> Int {
-        let base = whence == SEEK_CUR ? position : whence == SEEK_END ? count : 0
+        let base = whence == SEEK_CUR ? position : whence == SEEK_END ? length : 0
         let (target, isOverflow) = base.addingReportingOverflow(offset)
         if !isOverflow, target >= 0 { position = target }
         return position
@@ -38,19 +49,37 @@ final class VirtualFile {
     var tell: Int { position }
 
     func read(_ wanted: Int, into target: UnsafeMutableRawPointer) -> Int {
-        let readable = min(wanted, max(0, count - position))
+        var got = 0
+        if position < preface.bytes.count {
+            got = min(wanted, preface.bytes.count - position)
+            preface.bytes.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(start: target, count: got).copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: $0[position..<position + got]))
+            }
+        }
+        if got < wanted {
+            let offset = position + got - preface.bytes.count + preface.skipped
+            got += peek(wanted - got, at: offset, into: target + got)
+        }
+        position += got
+        return got
+    }
+
+    /// Bytes of the content from `offset` on, without a trace in where libsndfile stands; how many there were.
+    func peek(_ wanted: Int, at offset: Int, into target: UnsafeMutableRawPointer) -> Int {
+        let readable = min(wanted, max(0, count - offset))
         guard readable > 0 else { return 0 }
         var got = 0
         switch content {
         case .memory(let bytes):
             bytes.withUnsafeBytes {
                 UnsafeMutableRawBufferPointer(start: target, count: readable).copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: $0[position..<position + readable]))
+                    from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + readable]))
             }
             got = readable
         case .descriptor(let descriptor, _):
             while got < readable {
-                let step = pread(descriptor, target + got, readable - got, off_t(position + got))
+                let step = pread(descriptor, target + got, readable - got, off_t(offset + got))
                 if step < 0, errno == EINTR { continue }
                 if step < 0 { errorCode = errno }
                 if step <= 0 { break }
@@ -58,16 +87,7 @@ final class VirtualFile {
             }
         case .sink: break
         }
-        position += got
         return got
-    }
-
-    /// Bytes from `offset` on, without a trace in where libsndfile stands; how many there were.
-    func peek(_ wanted: Int, at offset: Int, into target: UnsafeMutableRawPointer) -> Int {
-        let before = position
-        defer { position = before }
-        position = offset
-        return read(wanted, into: target)
     }
 
     func write(_ source: UnsafeRawBufferPointer) -> Int {
@@ -96,8 +116,21 @@ final class SoundFile {
     /// Opens for reading, or for writing in the format of `info`.
     init(_ file: VirtualFile, mode: Int32 = Int32(SFM_READ), info wanted: SF_INFO = SF_INFO()) throws {
         var info = wanted
-        guard let handle = Self.openShared(file, mode, &info) else {
+        guard var handle = Self.openShared(file, mode, &info) else {
             throw OpenError(words: Self.diagnose(file, mode, wanted))
+        }
+        // Where no tag counts an MP3's frames, libsndfile 1.2 takes all for as large as the first, and stops where the
+        // file would then end. So it gets a tag.
+        if mode == SFM_READ, Int(info.format) & SF_FORMAT_TYPEMASK == SF_FORMAT_MPEG,
+            let tag = MPEGFrames.missingTag(in: file), Int(info.frames) < tag.samples
+        {
+            sf_close(handle)
+            file.replacePrefix(tag.start, by: tag.frame)
+            info = wanted
+            guard let again = Self.openShared(file, mode, &info) else {
+                throw OpenError(words: Self.diagnose(file, mode, wanted))
+            }
+            handle = again
         }
         self.info = info
         self.file = file
@@ -178,7 +211,7 @@ extension SoundFile {
     private static func openVirtual(_ file: VirtualFile, _ mode: Int32, _ info: inout SF_INFO) -> OpaquePointer? {
         // libsndfile copies the table; the `SoundFile` keeps `file` alive for as long as the handle lives.
         var table = SF_VIRTUAL_IO(
-            get_filelen: { sf_count_t(virtualFile($0).count) },
+            get_filelen: { sf_count_t(virtualFile($0).length) },
             seek: { sf_count_t(virtualFile($2).seek(Int($0), $1)) },
             read: { target, count, user in
                 guard let target, count > 0 else { return 0 }
