@@ -67,9 +67,16 @@ struct FeatureStage: ShardStage {
             chunks: LogMel.chunkRanges(samples: samples.count).map { range in
                 let chunk = logMel.chunk(samples[range])
                 return ClipFeatures.Chunk(
-                    validFrames: chunk.validFrames, frameCount: chunk.frameCount, values: chunk.values.map(Float16.init)
-                )
+                    validFrames: chunk.validFrames, frameCount: chunk.frameCount, values: Self.rounded(chunk.values))
             })
+    }
+
+    /// As `map(Float16.init)`, whose loop does not become vectors.
+    private static func rounded(_ values: [Float]) -> [Float16] {
+        [Float16](unsafeUninitializedCapacity: values.count) { output, initialized in
+            for index in values.indices { output[index] = Float16(values[index]) }
+            initialized = values.count
+        }
     }
 }
 
@@ -100,6 +107,10 @@ struct FeatureColumns {
         lengths = chunks.isEmpty ? [0] : chunks.map { Int32($0.validFrames) }
         // Without chunks: one zero frame, because the format has no empty arrays.
         frameCount = max(1, Int(offsets[chunks.count]))
+        if chunks.count == 1 {  // the common case, as it is
+            features = chunks[0].values
+            return
+        }
         features = []
         features.reserveCapacity(binCount * frameCount)
         for bin in 0..<binCount {

@@ -52,20 +52,12 @@ public struct LogMel: Sendable {
     public func chunk(_ samples: ArraySlice<Float>) -> Chunk {
         precondition(!samples.isEmpty && samples.count <= Self.chunkSamples, "a chunk has 1 to 480,000 samples")
         let frames = Self.storedFrames(samples: samples.count)
-        let padded = padded(samples, frames: frames)
         var peak: Float = 0
         let values = [Float](unsafeUninitializedCapacity: binCount * frames) { output, initialized in
             initialized = binCount * frames
             guard let target = output.baseAddress else { return }
-            padded.withUnsafeBufferPointer { padded in
-                spectrum.forEachGroup(padded, frames: frames) { first, power in
-                    filterBank.apply(to: power) { bin, energy in
-                        let logarithm = energy.replacing(with: 1e-10, where: energy .< 1e-10).log10
-                        LaneRows.put(logarithm, at: target + (bin * frames + first), count: frames - first)
-                    }
-                }
-            }
-            peak = Self.clampAndScale(output, count: initialized)
+            samples.withUnsafeBufferPointer { fill(target, from: FramedSamples($0, spectrum), frames: frames) }
+            peak = Self.clampAndScale(target, count: initialized)
         }
         // The silent frames of the 3,000 are at log10 1e-10 = −10, below which no frame lies: they are never the largest.
         return Chunk(
@@ -73,28 +65,108 @@ public struct LogMel: Sendable {
             padding: max(-1.5, peak - 2))
     }
 
-    /// The samples that the frames see: 200 reflected in front, the clip, zeros, and the reflection of the 30 s' end.
-    private func padded(_ samples: ArraySlice<Float>, frames: Int) -> [Float] {
-        let edge = Self.windowSamples / 2
-        var padded = [Float](repeating: 0, count: spectrum.samplesNeeded(frames: frames))
-        let count = min(samples.count, padded.count - edge)
-        padded.replaceSubrange(edge..<edge + count, with: samples.prefix(count))
-        for distance in 1...edge {
-            padded[edge - distance] = padded[edge + distance]
-            let behind = edge + Self.chunkSamples - 1 + distance
-            if behind < padded.count { padded[behind] = padded[behind - 2 * distance] }
+    /// Computes log10 of the mel energies, floored. // (M, frames)
+    private func fill(_ target: UnsafeMutablePointer<Float>, from samples: FramedSamples, frames: Int) {
+        let tile = FrameTile(binCount: binCount)
+        defer { tile.deallocate() }
+        spectrum.forEachGroup(frames: frames, samples: samples.group) { first, power in
+            filterBank.apply(to: power) { bin, energy in
+                tile[bin, first] = energy.replacing(with: 1e-10, where: energy .< 1e-10).log10
+            }
+            tile.flush(group: first, into: target, frames: frames)
         }
-        return padded
+        samples.deallocate()
     }
 
     /// Clamps to the largest − 8 and scales, in place.
     ///
     /// - Returns: the largest value after scaling.
-    private static func clampAndScale(_ values: UnsafeMutableBufferPointer<Float>, count: Int) -> Float {
-        var largest = -Float.infinity
-        for index in 0..<count where values[index] > largest { largest = values[index] }
+    private static func clampAndScale(_ values: UnsafeMutablePointer<Float>, count: Int) -> Float {
+        let address = UnsafeMutableRawPointer(values)
+        let whole = count / Lanes.scalarCount * Lanes.scalarCount
+        func vector(_ index: Int) -> Lanes { address.loadUnaligned(fromByteOffset: 4 * index, as: Lanes.self) }
+        var highest = Lanes(repeating: -.infinity)
+        for index in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+            let values = vector(index)
+            highest.replace(with: values, where: values .> highest)
+        }
+        var largest = highest.max()
+        for index in whole..<count { largest = max(largest, values[index]) }
         let floor = largest - 8
-        for index in 0..<count { values[index] = ((values[index] < floor ? floor : values[index]) + 4) * 0.25 }
+        for index in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+            let values = vector(index)
+            let clamped = (values.replacing(with: floor, where: values .< floor) + 4) * 0.25
+            address.storeBytes(of: clamped, toByteOffset: 4 * index, as: Lanes.self)
+        }
+        for index in whole..<count { values[index] = (max(values[index], floor) + 4) * 0.25 }
         return (largest + 4) * 0.25
+    }
+}
+
+/// What the frames of a chunk see: 200 samples reflected in front, the clip, zeros, and the reflection of the 30 s' end.
+private struct FramedSamples {
+    private let samples: UnsafeBufferPointer<Float>
+    private let spectrum: PowerSpectrum
+    /// The samples of a group that reaches past the clip on either side.
+    private let edge: UnsafeMutablePointer<Float>
+    private let groupSamples: Int
+
+    init(_ samples: UnsafeBufferPointer<Float>, _ spectrum: PowerSpectrum) {
+        (self.samples, self.spectrum) = (samples, spectrum)
+        groupSamples = spectrum.samplesNeeded(frames: Lanes.scalarCount)
+        edge = .allocate(capacity: groupSamples)
+    }
+
+    func deallocate() { edge.deallocate() }
+
+    /// The samples of sixteen frames, where they lie if they can; good until the next call.
+    func group(_ first: Int) -> UnsafePointer<Float> {
+        let start = first * spectrum.hopSamples - spectrum.frameSamples / 2
+        if start >= 0, start + groupSamples <= samples.count, let address = samples.baseAddress {
+            return address + start
+        }
+        for place in 0..<groupSamples {
+            var index = abs(start + place)
+            if index >= LogMel.chunkSamples { index = 2 * (LogMel.chunkSamples - 1) - index }
+            edge[place] = index < samples.count ? samples[index] : 0
+        }
+        return UnsafePointer(edge)
+    }
+}
+
+/// The values of several groups of frames, on their way into rows that are thousands of values apart: one vector at a time,
+/// each would be a miss of the caches.
+private struct FrameTile {
+    private static let groups = 8
+    /// Vectors from row to row: one more, so that not all rows fall on the same sets of a cache.
+    private static let pitch = groups + 1
+    private let binCount: Int
+    private let room: UnsafeMutablePointer<Lanes>  // (M, pitch)
+
+    init(binCount: Int) {
+        self.binCount = binCount
+        room = .allocate(capacity: binCount * Self.pitch)
+        room.initialize(repeating: .zero, count: binCount * Self.pitch)
+    }
+
+    func deallocate() { room.deallocate() }
+
+    /// A bin's values in the group that begins with a frame.
+    @inline(__always)
+    subscript(bin: Int, first: Int) -> Lanes {
+        get { room[bin * Self.pitch + first / Lanes.scalarCount % Self.groups] }
+        nonmutating set { room[bin * Self.pitch + first / Lanes.scalarCount % Self.groups] = newValue }
+    }
+
+    /// Moves the tile into the rows when its last group, or the last of all, has been filled. // (M, frames)
+    func flush(group first: Int, into target: UnsafeMutablePointer<Float>, frames: Int) {
+        let end = min(first + Lanes.scalarCount, frames)
+        let group = first / Lanes.scalarCount
+        guard (group + 1) % Self.groups == 0 || end == frames else { return }
+        let start = (group - group % Self.groups) * Lanes.scalarCount
+        for bin in 0..<binCount {
+            UnsafeMutableRawPointer(target + (bin * frames + start)).copyMemory(
+                from: room + bin * Self.pitch, byteCount: 4 * (end - start))
+        }
     }
 }

@@ -32,6 +32,13 @@ package struct PowerSpectrum: Sendable {
     ) {
         guard let base = samples.baseAddress, frames > 0 else { return }
         precondition(samples.count >= samplesNeeded(frames: frames), "the frames reach past the samples")
+        forEachGroup(frames: frames, samples: { base + $0 * hopSamples }, body)
+    }
+
+    /// The same with samples that lie wherever `samples` says for the first frame of a group: 15 · hop + frameSamples.
+    func forEachGroup(
+        frames: Int, samples: (Int) -> UnsafePointer<Float>, _ body: (Int, UnsafePointer<Lanes>) -> Void
+    ) {
         let data = ComplexLanes.allocate(transform.bufferCount), scratch = ComplexLanes.allocate(transform.bufferCount)
         defer {
             data.deallocate()
@@ -39,7 +46,7 @@ package struct PowerSpectrum: Sendable {
         }
         window.withUnsafeBufferPointer { window in
             for first in stride(from: 0, to: frames, by: Lanes.scalarCount) {
-                LaneRows.load(base + first * hopSamples, apart: hopSamples, into: data, count: frameSamples)
+                LaneRows.load(samples(first), apart: hopSamples, into: data, count: frameSamples)
                 for index in 0..<frameSamples / 2 {
                     data.real[index] *= window[2 * index]
                     data.imaginary[index] *= window[2 * index + 1]
