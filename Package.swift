@@ -47,6 +47,7 @@ let package = Package(
     ],
     targets: [
         system("CSndfile", pkgConfig: "sndfile", apt: "libsndfile1-dev"),
+        system("CFLAC", pkgConfig: "flac", apt: "libflac-dev"),
         system("COgg", pkgConfig: "ogg", apt: "libogg-dev"),
         system("CVorbis", pkgConfig: "vorbisfile", apt: "libvorbis-dev"),
         system("CSamplerate", pkgConfig: "samplerate", apt: "libsamplerate0-dev"),
@@ -61,7 +62,7 @@ let package = Package(
         .target(
             name: "PipelineKit",
             dependencies: [
-                "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CVorbis", "CZstd", "CXXHash",
+                "CFLAC", "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CVorbis", "CZstd", "CXXHash",
                 "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

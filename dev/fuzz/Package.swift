@@ -13,14 +13,14 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
-        system("COgg", "ogg"), system("CVorbis", "vorbisfile"),
+        system("CFLAC", "flac"), system("COgg", "ogg"), system("CVorbis", "vorbisfile"),
         system("CSndfile", "sndfile"), system("CSamplerate", "samplerate"), system("COpenBLAS", "openblas"),
         system("CZstd", "libzstd"), system("CXXHash", "libxxhash"), system("CZlib", "zlib"), system("CMalloc", nil),
         system("CSpin", nil),
         .target(
             name: "PipelineKit",
             dependencies: [
-                "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CVorbis", "CZstd", "CXXHash",
+                "CFLAC", "CMalloc", "COgg", "CSndfile", "CSamplerate", "COpenBLAS", "CVorbis", "CZstd", "CXXHash",
                 "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -18,7 +18,7 @@ shift || true
 package=$build/package
 mkdir -p "$package/Sources/fuzz"
 cp -u dev/fuzz/Package.swift "$package/"
-for module in PipelineKit COgg CVorbis CSndfile CSamplerate COpenBLAS CZstd CXXHash CZlib CMalloc CSpin; do
+for module in PipelineKit CFLAC COgg CVorbis CSndfile CSamplerate COpenBLAS CZstd CXXHash CZlib CMalloc CSpin; do
     rm -rf "${package:?}/Sources/$module"
     cp -rp "Sources/$module" "$package/Sources/"
 done

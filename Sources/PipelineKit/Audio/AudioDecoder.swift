@@ -126,6 +126,9 @@ extension AudioDecoder {
     private func decodeMonoBlocks(
         maximumFrames: Int?, _ body: (UnsafeBufferPointer<Float>) throws -> Void
     ) throws {
+        if position == 0, let flac = FLACFile(soundFile.file, info: info) {
+            return try decodeMonoBlocks(of: flac, maximumFrames: maximumFrames, body)
+        }
         let channels = info.channels
         guard channels > 1 else {
             return try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames), body)
@@ -136,6 +139,27 @@ extension AudioDecoder {
             Self.average(block, channels: channels, into: mono)
             try body(UnsafeBufferPointer(start: mono, count: block.count / channels))
         }
+    }
+
+    /// The same through libFLAC.
+    private func decodeMonoBlocks(
+        of flac: FLACFile, maximumFrames: Int?, _ body: (UnsafeBufferPointer<Float>) throws -> Void
+    ) throws {
+        while let block = flac.nextBlock() {
+            position += block.count
+            if let maximumFrames, position > maximumFrames {
+                throw AudioError(
+                    .tooLong(limitFrames: maximumFrames, sampleRate: info.sampleRate), source: source)
+            }
+            try body(block)
+        }
+        try Self.checkReads(of: flac.file, source: source)
+        if let words = flac.fault { throw AudioError(.damaged(frame: position, words), source: source) }
+        if let claimed = info.claimedFrames, position > claimed {
+            throw AudioError(
+                .damaged(frame: claimed, "more frames follow than the header counts"), source: source)
+        }
+        try checkEnd(reachedGoal: false)
     }
 
     /// The mean of each frame's channels: their sum from the first on, divided by their number.
