@@ -8,11 +8,11 @@ extension Stages {
         let work = "\(corpus.directory)/work-flac"
         let codec = "\(work)/codec", codes = "\(work)/codes"
         let fit = try measure("tokenize", ["fit", "--input", "\(work)/audio", "--output", codec], output: codec)
-        table.add("tokenize fit, mel-rvq, 1 h", seconds: fit.cost.wallSeconds, peakBytes: fit.cost.peakBytes)
+        table.add("tokenize fit, mel-rvq, 2 h", seconds: fit.cost.wallSeconds, peakBytes: fit.cost.peakBytes)
         let encode = try measure(
             "tokenize", ["encode", "--input", "\(work)/audio", "--output", codes, "--codec", codec], output: codes)
         table.add(
-            "tokenize encode, mel-rvq, all cores", rate: 3_600 / encode.cost.wallSeconds, unit: "× real time",
+            "tokenize encode, mel-rvq, all cores", rate: 7_200 / encode.cost.wallSeconds, unit: "× real time",
             peakBytes: encode.cost.peakBytes)
     }
 

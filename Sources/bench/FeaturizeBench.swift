@@ -3,10 +3,11 @@
 import PipelineKit
 
 extension Stages {
-    /// An hour of 48 kHz mono FLAC, two shards of 64 MiB and less, and ten minutes of 44.1 kHz stereo Vorbis.
+    /// Two hours of 48 kHz mono FLAC, four shards of 64 MiB and less, so that memory is what it stays at, and ten minutes of
+    /// 44.1 kHz stereo Vorbis.
     func measureFeaturize(into table: inout BenchTable) throws {
-        let flac = try corpus.write("flac", .flac, clips: 120, seconds: 30, rate: 48_000, role: "in")
-        try measureFeaturize("flac", "1 h of 48 kHz FLAC", flac, workers: [1, 2], into: &table)
+        let flac = try corpus.write("flac", .flac, clips: 240, seconds: 30, rate: 48_000, role: "in")
+        try measureFeaturize("flac", "2 h of 48 kHz FLAC", flac, workers: [1, 2], into: &table)
         let vorbis = try corpus.write("vorbis", .vorbis, clips: 20, seconds: 30, rate: 44_100, role: "in")
         try measureFeaturize("vorbis", "10 min of 44.1 kHz stereo Vorbis", vorbis, workers: [1], into: &table)
     }

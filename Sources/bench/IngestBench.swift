@@ -8,7 +8,7 @@ extension Stages {
     func measureIngest(into table: inout BenchTable) throws {
         let audio = try run("\(corpus.directory)/flac.jsonl", ["--max-duration", "40"], workers: 2)
         table.add(
-            "ingest, 1 h of 48 kHz FLAC, 2 workers, CPU time", seconds: audio.cost.cpuSeconds,
+            "ingest, 2 h of 48 kHz FLAC, 2 workers, CPU time", seconds: audio.cost.cpuSeconds,
             peakBytes: audio.cost.peakBytes)
         guard let peers else { return }  // the vocabulary is made by Python
         let vocabulary = "\(corpus.directory)/tokenizer.json"

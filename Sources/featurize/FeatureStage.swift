@@ -20,8 +20,8 @@ struct FeatureStage: ShardStage {
     let defaultCompression = ShardCompression.zstd(level: 1)
 
     private let logMel: LogMel
-    /// 64 MiB hold the references of some 500 voices, 5 s each.
-    private let cache = ClipCache<ClipFeatures>(limitBytes: 64 << 20) { $0.byteCount }
+    /// 32 MiB hold the references of some 250 voices, 5 s each.
+    private let cache = ClipCache<ClipFeatures>(limitBytes: 32 << 20) { $0.byteCount }
 
     init(melBins: Int) {
         logMel = LogMel(binCount: melBins)

@@ -1,5 +1,6 @@
 // The threads behind every stage, and the sealing of shards on them.
 
+import Dispatch
 import Synchronization
 import TestSupport
 import Testing
@@ -84,5 +85,44 @@ import Testing
         try sealer.finish()
         try sealer.seal([shard("c")], as: 2) { _ in throw Planted(number: 2) }
         #expect(throws: Planted(number: 2)) { try sealer.finish() }
+    }
+}
+
+/// Something whose end can be seen.
+private final class Held: Sendable {}
+
+@Suite struct WorkerPoolMemoryTests {
+    @Test func `what a job holds is let go while others wait`() throws {
+        let pool = WorkerPool(threads: 1)
+        defer { pool.shutDown() }
+        let gates = (0..<3).map { _ in DispatchSemaphore(value: 0) }
+        weak var held: Held?
+        var jobs: [Job<Int>] = []
+        do {
+            let object = Held()
+            held = object
+            let job = pool.submit {
+                withExtendedLifetime(object) { _ = gates[0].wait(timeout: .distantFuture) }
+                return 0
+            }
+            jobs.append(job)
+        }
+        // The queue does not become empty until the end.
+        for number in 1..<3 {
+            let job = pool.submit {
+                gates[number].wait()
+                return number
+            }
+            jobs.append(job)
+        }
+        #expect(held != nil)
+        gates[0].signal()
+        #expect(try jobs[0].take() == 0)
+        let last = pool.submit { 3 }
+        gates[1].signal()  // the thread is past the first job when it has done the second
+        #expect(try jobs[1].take() == 1)
+        #expect(held == nil)
+        gates[2].signal()
+        #expect(try jobs[2].take() == 2 && last.take() == 3)
     }
 }

@@ -7,8 +7,7 @@ import Foundation
 public final class WorkerPool: @unchecked Sendable {
     // Every field below is touched only with `condition` locked.
     private let condition = NSCondition()
-    private var pending: [@Sendable () -> Void] = []
-    private var pendingStart = 0
+    private var pending = InFlight<@Sendable () -> Void>()
     private var isStopping = false
     private var running: Int
 
@@ -61,15 +60,7 @@ public final class WorkerPool: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while !isStopping {
-            if pendingStart < pending.count {
-                let job = pending[pendingStart]
-                pendingStart += 1
-                if pendingStart == pending.count {
-                    pending.removeAll(keepingCapacity: true)
-                    pendingStart = 0
-                }
-                return job
-            }
+            if let job = pending.popFirst() { return job }
             condition.wait()
         }
         return nil

@@ -138,9 +138,7 @@ final class StageRunner<Stage: ShardStage> {
             Console.log.info("\(keys.count - todo.count) of \(keys.count) shards are done already")
         }
         let waiting = todo.reduce(0) { $0 + reader.shards[$1].sampleCount }
-        let first = try reader.shard(todo[0])
-        try checkRoom(samples: waiting, first: first)
-        firstShard = first
+        firstShard = try shard(todo[0], checkingRoomFor: waiting)
         let progress = Progress(stage.name, unit: "samples", total: Double(waiting), isQuiet: flags.quiet)
         defer { progress.finish() }
         try process(todo, keys: keys, progress)
@@ -149,10 +147,12 @@ final class StageRunner<Stage: ShardStage> {
     /// Samples on which the estimate of the output's size rests.
     private static var sampled: Int { 256 }
 
-    /// Checks that there is room for the output of so many samples, by the first ones of the first shard to be done.
-    private func checkRoom(samples: Int, first shard: MDSShard) throws {
+    /// The first shard to be done, by whose first samples there is room for the output of so many. By itself, so that nobody
+    /// holds the shard longer than it takes.
+    private func shard(_ number: Int, checkingRoomFor samples: Int) throws -> MDSShard {
+        let shard = try reader.shard(number)
         let count = min(shard.count, Self.sampled)
-        guard count > 0 else { return }
+        guard count > 0 else { return shard }
         let bytes = try (0..<count).reduce(0) { sum, sample in
             // A sample that cannot be read is told when its turn comes.
             try Interrupt.check()
@@ -162,6 +162,7 @@ final class StageRunner<Stage: ShardStage> {
         try FreeSpace.check(
             writer.directory, holds: Int(Double(bytes) / Double(count) * Double(samples)), of: stage.outputName,
             remedy: "choose another --output")
+        return shard
     }
 
     /// Counts a sample that could not be processed, and tells of the first ones.
