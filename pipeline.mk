@@ -41,7 +41,8 @@ SWIFT_FLAGS := --manifest-cache none -Xswiftc -Xcc -Xswiftc -march=native
 BIN         := .build/release
 BUILT       := .build/.sawt-built
 SOURCES     := $(shell find Sources -type f 2>/dev/null) Package.swift
-PACKAGES    := libsndfile1-dev libflac-dev libogg-dev libvorbis-dev libsamplerate0-dev libopenblas-dev libzstd-dev libxxhash-dev zlib1g-dev libpng-dev pkg-config
+PACKAGES    := libsndfile1-dev libflac-dev libogg-dev libvorbis-dev libsamplerate0-dev libopenblas-dev libzstd-dev \
+               libxxhash-dev zlib1g-dev libpng-dev pkg-config
 MODULES     := sndfile flac ogg vorbisfile samplerate openblas libzstd libxxhash zlib libpng
 # What train uses where it is, to multiply bfloat16: oneDNN, which has no pkg-config file. SAWT_ONEDNN=no goes without.
 OPTIONAL    := libdnnl-dev

@@ -16,8 +16,8 @@ import Testing
 
     @Test func `a stage that does its work twice is found`() throws {
         try withTemporaryDirectory { directory in
-            // featurize spoils every shard that it finds, so that what was done has to be done again; a kill in between
-            // leaves the spoilt one.
+            // featurize spoils every shard that it finds, so that what was done has to be done again. Eight times the rows
+            // are enough shards for most kills to find some of them done.
             let script = """
                 #!/bin/sh
                 for shard in work/features/shard.*.mds.zstd; do [ -e "$shard" ] && printf x >>"$shard"; done
@@ -28,11 +28,10 @@ import Testing
             try FileManager.default.createSymbolicLink(atPath: "\(directory)/ingest", withDestinationPath: ingest.path)
             try FileManager.default.copyItem(atPath: Self.torture.path, toPath: "\(directory)/torture")
             let result = try BuiltProgram(path: "\(directory)/torture").run([
-                "--project", repository, "--stage", "featurize", "--kills", "24", "--repetitions", "2",
+                "--project", repository, "--stage", "featurize", "--kills", "12", "--repetitions", "8",
             ])
             #expect(result.status == 1, "\(result.output)\n\(result.errors)")
-            let findings = ["done again: work/features/shard.", "work/features looks whole, but differs in"]
-            #expect(findings.contains { result.output.contains($0) }, "\(result.output)")
+            #expect(result.output.contains("done again: work/features/shard."), "\(result.output)")
             #expect(result.errors.contains("repeat with --seed"), "\(result.errors)")
         }
     }

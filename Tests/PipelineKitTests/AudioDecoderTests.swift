@@ -8,15 +8,6 @@ import Testing
 @Suite struct AudioDecoderTests {
     let whole = Result { try AudioSegment(offsetSeconds: 0, source: "whole") }
 
-    private func reason<T>(_ body: () throws -> T) -> AudioError.Reason? {
-        do {
-            _ = try body()
-            return nil
-        } catch {
-            return (error as? AudioError)?.reason
-        }
-    }
-
     // MARK: Formats
 
     @Test(arguments: [8, 16, 20, 24], [1, 2, 7]) func `integers go through FLAC without loss`(
@@ -139,7 +130,7 @@ import Testing
         #expect(try AudioDecoder(bytes: wav, source: "x").survey(maximumFrames: 16_000).frames == 16_000)
         let decoder = try AudioDecoder(bytes: wav, source: "x")
         #expect(
-            reason { try decoder.decodeMono(maximumFrames: 15_999) }
+            audioFault { try decoder.decodeMono(maximumFrames: 15_999) }
                 == .tooLong(limitFrames: 15_999, sampleRate: 8_000))
         #expect(decoder.position == 16_000)
     }
@@ -159,18 +150,20 @@ import Testing
         #expect(try cut(0.9, nil) == Array(samples[7_200...]))
         #expect(try cut(0.9, 0.125) == Array(samples[7_200...]))
         #expect(
-            reason { try cut(0.9, 0.126) } == .segmentOutOfRange(startFrame: 7_200, frames: 1_008, clipFrames: 8_000))
-        #expect(reason { try cut(1, nil) } == .segmentOutOfRange(startFrame: 8_000, frames: nil, clipFrames: 8_000))
-        #expect(reason { try cut(5, 1) } == .segmentOutOfRange(startFrame: 40_000, frames: 8_000, clipFrames: 8_000))
+            audioFault { try cut(0.9, 0.126) }
+                == .segmentOutOfRange(startFrame: 7_200, frames: 1_008, clipFrames: 8_000))
+        #expect(audioFault { try cut(1, nil) } == .segmentOutOfRange(startFrame: 8_000, frames: nil, clipFrames: 8_000))
+        #expect(
+            audioFault { try cut(5, 1) } == .segmentOutOfRange(startFrame: 40_000, frames: 8_000, clipFrames: 8_000))
         for (offset, duration) in [(-1, 1), (0, 0), (.nan, 1), (0, .infinity), (1e300, nil)] as [(Double, Double?)] {
-            guard case .invalidSegment = reason({ try cut(offset, duration) }) else {
+            guard case .invalidSegment = audioFault({ try cut(offset, duration) }) else {
                 Issue.record("offset \(offset), duration \(String(describing: duration)) passed")
                 continue
             }
         }
         let segment = try AudioSegment(offsetSeconds: 0, durationSeconds: 0.5, source: "x")
         #expect(
-            reason { try AudioDecoder(bytes: wav, source: "x").decodeExact(segment, maximumFrames: 3_999) }
+            audioFault { try AudioDecoder(bytes: wav, source: "x").decodeExact(segment, maximumFrames: 3_999) }
                 == .tooLong(limitFrames: 3_999, sampleRate: 8_000))
     }
 
@@ -192,17 +185,17 @@ import Testing
 
     @Test func `what is no audio is unreadable, and says so alike every time`() throws {
         let junk = Array("this is a text file, not a clip, whatever its name may say".utf8)
-        guard case .unreadable(let words) = reason({ try AudioDecoder(bytes: junk, source: "x") }) else {
+        guard case .unreadable(let words) = audioFault({ try AudioDecoder(bytes: junk, source: "x") }) else {
             Issue.record("junk was opened")
             return
         }
         #expect(!words.isEmpty && !words.contains("No Error"))
         DispatchQueue.concurrentPerform(iterations: 64) { index in
             let mine = index % 2 == 0 ? junk : Array("RIFF".utf8) + [9, 0, 0, 0] + Array("WAVEfmt ".utf8)
-            let got = reason { try AudioDecoder(bytes: mine, source: "x") }
+            let got = audioFault { try AudioDecoder(bytes: mine, source: "x") }
             if index % 2 == 0 { #expect(got == .unreadable(words)) } else { #expect(got != nil) }
         }
-        #expect(reason { try AudioDecoder(bytes: [UInt8](), source: "x") } != nil)
+        #expect(audioFault { try AudioDecoder(bytes: [UInt8](), source: "x") } != nil)
     }
 
     @Test(arguments: [SF_FORMAT_WAV, SF_FORMAT_AIFF, SF_FORMAT_FLAC]) func `a clip that was cut off is found out`(
@@ -211,7 +204,7 @@ import Testing
         let samples = Signal.integers(40_000, bits: 16, seed: 8)
         let bytes = try AudioEncoder.encode(40_000, container | SF_FORMAT_PCM_16, 1, 16_000, "x") { $0.write(samples) }
         let cut = bytes[..<(bytes.count * 2 / 3)]
-        switch reason({ try AudioDecoder(bytes: cut, source: "x").survey() }) {
+        switch audioFault({ try AudioDecoder(bytes: cut, source: "x").survey() }) {
         case .truncated, .damaged: break
         case let other: Issue.record("a truncated clip gave \(String(describing: other))")
         }
@@ -226,7 +219,7 @@ import Testing
         #expect(throws: Never.self) { try AudioDecoder(bytes: bytes, source: "x").survey() }
         for part in [0.9, 0.66, 0.3] {
             let cut = bytes[..<Int(Double(bytes.count) * part)]
-            switch reason({ try AudioDecoder(bytes: cut, source: "x").survey() }) {
+            switch audioFault({ try AudioDecoder(bytes: cut, source: "x").survey() }) {
             case .truncated, .damaged, .unreadable, .empty: break
             case let other: Issue.record("\(part) of a clip gave \(String(describing: other))")
             }
@@ -248,7 +241,7 @@ import Testing
         let samples = Signal.integers(100_000, bits: 16, seed: 8)
         var bytes = try AudioEncoder.flac(samples, bits: 16, channels: 1, sampleRate: 16_000, source: "x")
         for index in bytes.count / 2..<bytes.count / 2 + 3_000 { bytes[index] = UInt8(truncatingIfNeeded: index &* 31) }
-        #expect(reason { try AudioDecoder(bytes: bytes, source: "x").survey() } != nil)
+        #expect(audioFault { try AudioDecoder(bytes: bytes, source: "x").survey() } != nil)
     }
 
     @Test func `NaN and infinity are found in their frame`() throws {
@@ -256,11 +249,11 @@ import Testing
             var samples = Signal.noise(40_000, seed: 4)
             samples[33_333] = bad
             let wav = try AudioEncoder.wav(samples, channels: 2, sampleRate: 16_000, source: "x")
-            #expect(reason { try AudioDecoder(bytes: wav, source: "x").survey() } == .nonFinite(frame: 16_666))
+            #expect(audioFault { try AudioDecoder(bytes: wav, source: "x").survey() } == .nonFinite(frame: 16_666))
             let double = try AudioEncoder.exact(
                 .doubles(samples.map(Double.init)), channels: 2, sampleRate: 16_000, source: "x")
             #expect(
-                reason { try AudioDecoder(bytes: double.bytes, source: "x").decodeExact(whole.get()) }
+                audioFault { try AudioDecoder(bytes: double.bytes, source: "x").decodeExact(whole.get()) }
                     == .nonFinite(frame: 16_666))
         }
     }
@@ -271,9 +264,9 @@ import Testing
                 [Float](repeating: 0, count: channels * 10), channels: channels, sampleRate: rate, source: "x")
         }
         #expect(throws: Never.self) { try AudioDecoder(bytes: wav(64, 384_000), source: "x") }
-        #expect(reason { try AudioDecoder(bytes: wav(65, 8_000), source: "x") } == .channelsOutOfRange(65))
-        #expect(reason { try AudioDecoder(bytes: wav(1, 999), source: "x") } == .sampleRateOutOfRange(999))
-        #expect(reason { try AudioDecoder(bytes: wav(1, 384_001), source: "x") } == .sampleRateOutOfRange(384_001))
+        #expect(audioFault { try AudioDecoder(bytes: wav(65, 8_000), source: "x") } == .channelsOutOfRange(65))
+        #expect(audioFault { try AudioDecoder(bytes: wav(1, 999), source: "x") } == .sampleRateOutOfRange(999))
+        #expect(audioFault { try AudioDecoder(bytes: wav(1, 384_001), source: "x") } == .sampleRateOutOfRange(384_001))
     }
 
     @Test func `a header without samples is empty`() throws {
@@ -282,7 +275,7 @@ import Testing
         }
         var header = Array(bytes[..<44])
         header.replaceSubrange(40..<44, with: [0, 0, 0, 0])
-        #expect(reason { try AudioDecoder(bytes: header, source: "x").survey() } == .empty)
+        #expect(audioFault { try AudioDecoder(bytes: header, source: "x").survey() } == .empty)
     }
 
     // MARK: Descriptors
@@ -307,7 +300,7 @@ import Testing
             for path in [directory, fifo, "/dev/zero"] {
                 let descriptor = open(path, O_RDONLY | O_NONBLOCK)
                 defer { close(descriptor) }
-                #expect(reason { try AudioDecoder(descriptor: descriptor, source: path) } == .notRegularFile)
+                #expect(audioFault { try AudioDecoder(descriptor: descriptor, source: path) } == .notRegularFile)
             }
         }
     }

@@ -42,3 +42,13 @@ enum Signal {
         return (0..<count).map { _ in Float.random(in: -amplitude...amplitude, using: &generator) }
     }
 }
+
+/// What is wrong with a clip by what `body` throws; nil where it succeeds.
+func audioFault<Result>(_ body: () throws -> Result) -> AudioError.Reason? {
+    do {
+        _ = try body()
+        return nil
+    } catch {
+        return (error as? AudioError)?.reason
+    }
+}

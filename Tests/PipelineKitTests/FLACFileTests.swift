@@ -14,12 +14,7 @@ import Testing
     }
 
     private func reason(_ bytes: [UInt8], maximumFrames: Int? = nil) -> AudioError.Reason? {
-        do {
-            _ = try AudioDecoder(bytes: bytes, source: "x").decodeMono(maximumFrames: maximumFrames)
-            return nil
-        } catch {
-            return (error as? AudioError)?.reason
-        }
+        audioFault { try AudioDecoder(bytes: bytes, source: "x").decodeMono(maximumFrames: maximumFrames) }
     }
 
     @Test(arguments: [8, 16, 24], [1, 2, 3, 8]) func `the samples are libsndfile's`(bits: Int, channels: Int) throws {

@@ -457,11 +457,6 @@ extension MPEGFramesTests {
 
     /// What the decoder says to all of it.
     private func reason(_ bytes: [UInt8]) -> AudioError.Reason? {
-        do {
-            _ = try AudioDecoder(bytes: bytes, source: "x").survey()
-            return nil
-        } catch {
-            return (error as? AudioError)?.reason
-        }
+        audioFault { try AudioDecoder(bytes: bytes, source: "x").survey() }
     }
 }

@@ -19,12 +19,7 @@ import Testing
     }
 
     private func reason(_ bytes: [UInt8]) -> AudioError.Reason? {
-        do {
-            _ = try AudioDecoder(bytes: bytes, source: "x").survey()
-            return nil
-        } catch {
-            return (error as? AudioError)?.reason
-        }
+        audioFault { try AudioDecoder(bytes: bytes, source: "x").survey() }
     }
 
     @Test(arguments: [SF_FORMAT_VORBIS, SF_FORMAT_OPUS]) func `any damaged byte of any page is found`(

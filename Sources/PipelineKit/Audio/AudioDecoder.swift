@@ -136,7 +136,7 @@ extension AudioDecoder {
         let mono = UnsafeMutablePointer<Float>.allocate(capacity: Self.blockSamples / channels)
         defer { mono.deallocate() }
         try decodeBlocks(of: Float.self, to: .end(limit: maximumFrames)) { block in
-            Self.average(block, channels: channels, into: mono)
+            ChannelMean.interleaved(block, channels: channels, into: mono)
             try body(UnsafeBufferPointer(start: mono, count: block.count / channels))
         }
     }
@@ -160,22 +160,6 @@ extension AudioDecoder {
                 .damaged(frame: claimed, "more frames follow than the header counts"), source: source)
         }
         try checkEnd(reachedGoal: false)
-    }
-
-    /// The mean of each frame's channels: their sum from the first on, divided by their number.
-    private static func average(
-        _ block: UnsafeBufferPointer<Float>, channels: Int, into mono: UnsafeMutablePointer<Float>
-    ) {
-        if channels == 2 {  // by itself, because a loop over two channels does not become vectors
-            for frame in 0..<block.count / 2 { mono[frame] = (block[2 * frame] + block[2 * frame + 1]) * 0.5 }
-            return
-        }
-        let scale = Float(channels)
-        for frame in 0..<block.count / channels {
-            var sum: Float = 0
-            for channel in 0..<channels { sum += block[frame * channels + channel] }
-            mono[frame] = sum / scale
-        }
     }
 
     /// Decodes to the end, interleaved. // (S, channels)
@@ -236,6 +220,7 @@ extension AudioDecoder {
     /// Goes to `frame`: by a seek where libsndfile's are exact (plain PCM, and FLAC, whose format stores frame numbers),
     /// else by decoding what lies before. Stops early at the clip's end.
     func advance(toFrame frame: Int) throws {
+        if frame == position { return }
         if info.isUncompressed || info.isFLAC, let claimed = info.claimedFrames, frame < claimed,
             soundFile.seek(toFrame: frame) == frame
         {

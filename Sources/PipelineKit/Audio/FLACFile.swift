@@ -70,38 +70,23 @@ final class FLACFile {
         return fault == nil && count > 0 ? UnsafeBufferPointer(start: mono, count: count) : nil
     }
 
-    /// Takes a block from libFLAC: full scale becomes 1, and each frame the mean of its channels, as AudioDecoder has it.
+    /// Takes a block from libFLAC: full scale becomes 1, and each frame the mean of its channels.
     private func take(_ header: FLAC__FrameHeader, _ planes: UnsafePointer<UnsafePointer<FLAC__int32>?>) -> Bool {
+        let all = (0..<format.channels).compactMap { planes[$0] }
         guard header.sample_rate == format.sampleRate, header.channels == format.channels,
-            header.bits_per_sample == format.bits, let first = planes[0]
+            header.bits_per_sample == format.bits, all.count == format.channels
         else {
             fault = fault ?? "a frame of another format"
             return false
         }
         count = Int(header.blocksize)
         let scale = 1 / Float(1 << (format.bits - 1))
-        switch format.channels {
-        case 1: for index in 0..<count { mono[index] = Float(first[index]) * scale }
-        case 2:
-            guard let second = planes[1] else { return false }
-            for index in 0..<count {
-                mono[index] = (Float(first[index]) * scale + Float(second[index]) * scale) * 0.5
-            }
-        default:
-            for index in 0..<count {
-                var sum: Float = 0
-                for channel in 0..<format.channels { sum += Float(planes[channel]?[index] ?? 0) * scale }
-                mono[index] = sum / Float(format.channels)
-            }
-        }
+        ChannelMean.planar(all, count: count, into: mono) { Float($0) * scale }
         return true
     }
 }
 
-private func flacFile(_ user: UnsafeMutableRawPointer?) -> FLACFile {
-    guard let user else { preconditionFailure("libFLAC called back without its user data") }
-    return Unmanaged<FLACFile>.fromOpaque(user).takeUnretainedValue()
-}
+private func flacFile(_ user: UnsafeMutableRawPointer?) -> FLACFile { userData(user) }
 
 private func errorWords(_ status: FLAC__StreamDecoderErrorStatus) -> String {
     switch status {

@@ -68,7 +68,7 @@ struct ResamplingPlan: Sendable {
     /// L and M: every M / L input samples there is an output.
     let up: Int
     let down: Int
-    /// Input samples that the filter reaches to either side of an output: a whole number, or one and a half.
+    /// Input samples that the filter reaches to either side of an output, in steps of a half.
     let reach: Double
     /// The filter's cutoff in cycles an input sample, where it passes half.
     let cutoff: Double

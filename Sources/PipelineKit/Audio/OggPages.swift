@@ -5,8 +5,8 @@
 import COgg
 
 enum OggPages {
-    /// The smallest page header, and the largest page: 255 segments of 255 bytes.
-    private static let headerSize = 27, largestPage = 27 + 255 + 255 * 255
+    /// A page header without its table of segments, with the longest one, and the largest page: 255 segments of 255 bytes.
+    private static let headerSize = 27, largestHeader = 27 + 255, largestPage = 27 + 255 + 255 * 255
     private static let capture = Array("OggS".utf8)
 
     /// Bits of a page's header type.
@@ -30,17 +30,16 @@ enum OggPages {
         var hasContent = false  // a page that begins no stream has come
         var offset = 0
         while offset < file.count {
-            let there = file.peek(largestPage, at: offset, into: page)
+            let there = file.peek(largestHeader, at: offset, into: page)
             let isPage = there >= capture.count && UnsafeBufferPointer(start: page, count: 4).elementsEqual(capture)
             guard isPage else {
                 if !streams.isEmpty, streams.allSatisfy(\.hasEnded) { return nil }
                 return .damagedContainer(byte: offset, "no Ogg page begins there")
             }
-            let segments = there >= headerSize ? Int(page[26]) : 0
-            let header = headerSize + segments
-            var size = header
-            if header <= there { for place in headerSize..<header { size += Int(page[place]) } }
-            guard size <= there else {
+            let header = headerSize + (there >= headerSize ? Int(page[26]) : 0)
+            let body = header <= there ? (headerSize..<header).reduce(0) { $0 + Int(page[$1]) } : 0
+            let size = header + body
+            guard offset + size <= file.count, file.peek(body, at: offset + header, into: page + header) == body else {
                 return .truncated(claimed: offset + size, got: file.count, unit: "bytes")
             }
             guard hasChecksum(page, header: header, size: size) else {
@@ -77,6 +76,6 @@ enum OggPages {
 
     /// Four bytes, the least significant first.
     private static func number(_ bytes: UnsafePointer<UInt8>) -> UInt32 {
-        (0..<4).reduce(0) { $0 | UInt32(bytes[$1]) << (8 * UInt32($1)) }
+        UInt32(littleEndian: UnsafeRawPointer(bytes).loadUnaligned(as: UInt32.self))
     }
 }

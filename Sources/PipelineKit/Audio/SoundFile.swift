@@ -225,7 +225,10 @@ extension SoundFile {
     }
 }
 
-private func virtualFile(_ user: UnsafeMutableRawPointer?) -> VirtualFile {
-    guard let user else { preconditionFailure("libsndfile called back without its user data") }
-    return Unmanaged<VirtualFile>.fromOpaque(user).takeUnretainedValue()
+func virtualFile(_ user: UnsafeMutableRawPointer?) -> VirtualFile { userData(user) }
+
+/// The object that a C library gives back to its callbacks; whoever handed it over keeps it alive.
+func userData<Object: AnyObject>(_ user: UnsafeMutableRawPointer?) -> Object {
+    guard let user else { preconditionFailure("a C library called back without its user data") }
+    return Unmanaged<Object>.fromOpaque(user).takeUnretainedValue()
 }

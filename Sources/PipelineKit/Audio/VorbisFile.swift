@@ -61,25 +61,10 @@ final class VorbisFile {
         var stream: Int32 = 0
         let got = ov_read_float(handle, &planes, Int32(limit), &stream)
         guard got >= 0 else { throw DecodingError(code: got) }
-        guard got > 0, let planes, let first = planes[0] else { return 0 }
-        switch channels {
-        case 1: mono.update(from: first, count: got)
-        case 2:
-            guard let second = planes[1] else { return 0 }
-            for index in 0..<got { mono[index] = (first[index] + second[index]) * 0.5 }
-        default:
-            let scale = Float(channels)
-            for index in 0..<got {
-                var sum: Float = 0
-                for channel in 0..<channels { sum += planes[channel]?[index] ?? 0 }
-                mono[index] = sum / scale
-            }
-        }
+        guard got > 0 else { return 0 }
+        let all = (0..<channels).compactMap { channel in planes?[channel].map { UnsafePointer($0) } }
+        guard all.count == channels else { throw DecodingError(code: Int(OV_EFAULT)) }
+        ChannelMean.planar(all, count: got, into: mono) { $0 }
         return got
     }
-}
-
-private func virtualFile(_ user: UnsafeMutableRawPointer?) -> VirtualFile {
-    guard let user else { preconditionFailure("libvorbisfile called back without its user data") }
-    return Unmanaged<VirtualFile>.fromOpaque(user).takeUnretainedValue()
 }

@@ -56,7 +56,7 @@ public struct LogMel: Sendable {
         let values = [Float](unsafeUninitializedCapacity: binCount * frames) { output, initialized in
             initialized = binCount * frames
             guard let target = output.baseAddress else { return }
-            samples.withUnsafeBufferPointer { fill(target, from: FramedSamples($0, spectrum), frames: frames) }
+            samples.withUnsafeBufferPointer { fill(target, from: $0, frames: frames) }
             peak = Self.clampAndScale(target, count: initialized)
         }
         // The silent frames of the 3,000 are at log10 1e-10 = −10, below which no frame lies: they are never the largest.
@@ -66,16 +66,20 @@ public struct LogMel: Sendable {
     }
 
     /// Computes log10 of the mel energies, floored. // (M, frames)
-    private func fill(_ target: UnsafeMutablePointer<Float>, from samples: FramedSamples, frames: Int) {
-        let tile = FrameTile(binCount: binCount)
-        defer { tile.deallocate() }
-        spectrum.forEachGroup(frames: frames, samples: samples.group) { first, power in
+    private func fill(
+        _ target: UnsafeMutablePointer<Float>, from samples: UnsafeBufferPointer<Float>, frames: Int
+    ) {
+        let framed = FramedSamples(samples, spectrum), tile = FrameTile(binCount: binCount)
+        defer {
+            framed.deallocate()
+            tile.deallocate()
+        }
+        spectrum.forEachGroup(frames: frames, samples: framed.group) { first, power in
             filterBank.apply(to: power) { bin, energy in
-                tile[bin, first] = energy.replacing(with: 1e-10, where: energy .< 1e-10).log10
+                tile.put(energy.replacing(with: 1e-10, where: energy .< 1e-10).log10, bin: bin, first: first)
             }
             tile.flush(group: first, into: target, frames: frames)
         }
-        samples.deallocate()
     }
 
     /// Clamps to the largest − 8 and scales, in place.
@@ -151,11 +155,10 @@ private struct FrameTile {
 
     func deallocate() { room.deallocate() }
 
-    /// A bin's values in the group that begins with a frame.
+    /// Takes a bin's values in the group that begins with a frame.
     @inline(__always)
-    subscript(bin: Int, first: Int) -> Lanes {
-        get { room[bin * Self.pitch + first / Lanes.scalarCount % Self.groups] }
-        nonmutating set { room[bin * Self.pitch + first / Lanes.scalarCount % Self.groups] = newValue }
+    func put(_ values: Lanes, bin: Int, first: Int) {
+        room[bin * Self.pitch + first / Lanes.scalarCount % Self.groups] = values
     }
 
     /// Moves the tile into the rows when its last group, or the last of all, has been filled. // (M, frames)
